@@ -23,8 +23,42 @@
 #define PEER_READ_TIMEOUT_MS    30000
 #define PEER_MESSAGE_MAX        MIB(10)       /* after snappy; LES messages above it drop the peer */
 #define PEER_REDIAL_MS          35000         /* geth closes a second connection of one address within 30 s */
+#define PEER_REDIAL_FAST_MS     500           /* the first wait after a refused connection; doubles up to PEER_REDIAL_MS */
+#define PEER_CONNECT_TIMEOUT_MS 15000         /* TCP */
+#define PEER_WRITE_TIMEOUT_MS   20000         /* bytes queued and none taken for this long: the peer is dead */
+#define PEER_CLIENT_ID_MAX      256           /* characters kept of a Hello's client id */
+#define PEER_PINGS_IN_PER_10S_MAX 50          /* more is a flood */
+#define HOST_PEERS_MAX          1024
+#define HOST_STATICS_MAX        256
+#define HOST_HANDSHAKES_DEFAULT 32
+#define HOST_HANDSHAKES_MAX     256
+#define HOST_PER_IP_DEFAULT     16
+#define HOST_CANDIDATES_MAX     128
+#define HOST_CANDIDATE_REST_MS  600000        /* a candidate that failed is not taken again before */
+#define ENR_SIZE_MAX            300           /* EIP-778 */
+#define DISCV4_BUCKET_NODES     16            /* k */
+#define DISCV4_BUCKET_SPARES    10            /* replacements kept per bucket */
+#define DISCV4_ALPHA            3
+#define DISCV4_NEIGHBORS_MAX    12            /* per packet: fits UDP_DATAGRAM_MAX */
+#define DISCV4_EXPIRY_S         20
+#define DISCV4_REPLY_TIMEOUT_MS 500
+#define DISCV4_BOND_MS          (12 * 3600 * 1000ul) /* an endpoint proof lasts 12 h (discv4.md) */
+#define DISCV4_BONDS_MAX        1024          /* endpoints remembered, the oldest forgotten */
+#define DISCV4_PENDING_MAX      256           /* own queries under way */
+#define DISCV4_BUCKET_PER_24_MAX 2            /* table places for one /24 (or /64) in a bucket; loopback is exempt */
+#define DISCV4_TABLE_PER_24_MAX 10            /* and in the whole table */
+#define DISCV4_IN_PER_SECOND_MAX 200          /* datagrams worked on; signature recovery costs 50 us */
+#define DISCV4_IN_PER_IP_MAX    30            /* per second and address */
+#define DNSDISC_ENTRIES_MAX     4096          /* TXT records taken from one tree */
+#define DNSDISC_LINKS_MAX       8             /* trees followed from one URL */
+#define DNSDISC_ENTRY_MAX       1024          /* characters of one TXT record */
+#define DNSDISC_QUERIES_PER_S   3
+#define DNSDISC_RECHECK_MS      (30 * 60 * 1000ul)
 _Static_assert(PEER_READ_TIMEOUT_MS >= 2 * PEER_PING_INTERVAL_MS, "one lost ping is not a dead peer");
 _Static_assert(PEER_MESSAGE_MAX <= RLPX_FRAME_MAX, "a message fits a frame");
+_Static_assert(PEER_MESSAGE_MAX + PEER_MESSAGE_MAX / 6 + 64 <= RLPX_FRAME_MAX, "also when snappy cannot make it smaller");
+_Static_assert(PEER_REDIAL_FAST_MS < PEER_REDIAL_MS, "the short series grows into the long one");
+_Static_assert(DNSDISC_ENTRY_MAX <= RESOLVE_TXT_MAX, "an entry fits an answer");
 _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages can wait");
 
 #endif
