@@ -13,7 +13,8 @@ static const uint64_t ROUND_CONSTANTS[24] = {
 
 #define ROTATE(x, n) ((x) << (n) | (x) >> (64 - (n)))
 
-/* theta, rho and pi for one output row: five lanes of `in`, one of each column, one of each input row. */
+/* theta, rho and pi for one output row: five lanes of `in`, one of each column, one of each input
+ * row. */
 #define ROW(in, i0, r0, i1, r1, i2, r2, i3, r3, i4, r4)                                            \
     do {                                                                                           \
         b0 = ROTATE(in[i0] ^ d[(i0) % 5], r0);                                                     \
@@ -32,7 +33,8 @@ static const uint64_t ROUND_CONSTANTS[24] = {
         out[(row) + 4] = b4 ^ (~b0 & b1);                                                          \
     } while (0)
 
-/* One round from in to out: lanes are numbered x + 5y. Two arrays spare the moves of an in-place round. */
+/* One round from in to out: lanes are numbered x + 5y. Two arrays spare the moves of an in-place
+ * round. */
 #define ROUND(out, in, constant)                                                                   \
     do {                                                                                           \
         uint64_t b0, b1, b2, b3, b4, c[5], d[5];                                                   \

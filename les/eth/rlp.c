@@ -1,6 +1,7 @@
 #include "les/eth/rlp.h"
 
-/* What the header of one item says. The header and the payload lie inside the bytes that were read. */
+/* What the header of one item says. The header and the payload lie inside the bytes that were read.
+ */
 struct item {
     enum rlp_kind kind;
     size_t header_size;
@@ -9,7 +10,8 @@ struct item {
 
 #define SHORT_MAX 55 /* payloads up to this size have a header of one byte */
 
-/* The size that follows a header byte of the long form: no leading zero, nothing the short form could say. */
+/* The size that follows a header byte of the long form: no leading zero, nothing the short form
+ * could say. */
 static bool long_size(size_t *out, const uint8_t *data, size_t size, size_t size_of_size)
 {
     if (size_of_size >= size || data[1] == 0)
@@ -42,7 +44,8 @@ static bool item_read(struct item *item, const uint8_t *data, size_t size)
     return long_size(&item->payload_size, data, size, code - SHORT_MAX);
 }
 
-/* Takes the next item if it is of this kind (RLP_NONE: of either); otherwise the cursor goes bad. */
+/* Takes the next item if it is of this kind (RLP_NONE: of either); otherwise the cursor goes bad.
+ */
 static bool take(struct rlp *rlp, enum rlp_kind kind, struct item *item, const uint8_t **start)
 {
     if (rlp->bad || !item_read(item, rlp->data, rlp->size) ||
@@ -112,7 +115,8 @@ struct span rlp_raw(struct rlp *rlp)
     return SPAN(start, item.header_size + item.payload_size);
 }
 
-/* The payload of the next string if it is a minimal integer of at most size_max bytes; zero is the empty string. */
+/* The payload of the next string if it is a minimal integer of at most size_max bytes; zero is the
+ * empty string. */
 static struct span integer(struct rlp *rlp, size_t size_max)
 {
     struct span bytes = rlp_bytes(rlp);
@@ -171,6 +175,8 @@ bool rlp_valid(struct span bytes)
 {
     const uint8_t *ends[RLP_DEPTH_MAX]; /* of the lists that are open */
     size_t depth = 0;
+    if (bytes.size == 0)
+        return false;
     const uint8_t *at = bytes.data, *end = at + bytes.size;
     do {
         struct item item;
@@ -258,7 +264,9 @@ void rlp_list_end(struct buf *out, size_t mark)
     uint8_t header[9];
     size_t payload_size = out->size - mark;
     size_t header_size = header_write(header, 0xc0, payload_size);
-    buf_add(out, header, header_size); /* room for the shift; the bytes are overwritten unless the list is empty */
+    buf_add(
+        out, header,
+        header_size); /* room for the shift; the bytes are overwritten unless the list is empty */
     memmove(out->data + mark + header_size, out->data + mark, payload_size);
     memcpy(out->data + mark, header, header_size);
 }
