@@ -6,7 +6,8 @@
  * fail here. Signature: one letter per parameter, `?` after it when it may be absent or null:
  *   A address   H hash   B block number, tag, hash or EIP-1898 object   N block number or tag   I index (quantity)
  *   Q quantity of 64 bits   U quantity of 256 bits   C count: quantity, decimal string or number   D data   K storage key
- *   T true or false   S string   L array   O object   F filter object   P array of percentiles   * anything */
+ *   T true or false   S string   L array of strings   O object   F filter object   R {address: [hash...]}
+ *   P array of numbers   * anything */
 #ifndef GATEWAY_PARAMS_H
 #define GATEWAY_PARAMS_H
 
