@@ -12,6 +12,12 @@
 #define UDP_DATAGRAM_MAX     1280     /* discv4 */
 #define RESOLVE_TXT_MAX      KIB(64)
 #define RESOLVE_TIMEOUT_MS   5000
+#define RESOLVE_PARALLEL_MAX 2        /* resolver calls that may occupy workers; further ones wait in line */
+#define RESOLVE_RECORDS_MAX  64
+#define LISTENER_BACKLOG     128
+#define LOOP_TASKS_PER_TURN_MAX 1000000 /* tasks that defer each other for ever are a bug of ours */
+#define LOG_VALUE_MAX        512      /* characters of one value in a log line, before escaping */
+#define LOG_LINE_MAX         4096
 
 /* ---- les/p2p ---- */
 #define RLPX_FRAME_MAX          (MIB(16) - 1) /* devp2p: size field of 24 bits */
@@ -60,5 +66,30 @@ _Static_assert(PEER_MESSAGE_MAX + PEER_MESSAGE_MAX / 6 + 64 <= RLPX_FRAME_MAX, "
 _Static_assert(PEER_REDIAL_FAST_MS < PEER_REDIAL_MS, "the short series grows into the long one");
 _Static_assert(DNSDISC_ENTRY_MAX <= RESOLVE_TXT_MAX, "an entry fits an answer");
 _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages can wait");
+
+/* ---- les/proto, client side ---- */
+#define LES_SERVERS_MAX          64     /* sessions at once */
+#define LES_OPS_QUEUED_MAX       65536  /* questions waiting for a server */
+#define LES_OP_DEADLINE_MS       8000
+#define LES_STATUS_TIMEOUT_MS    5000   /* geth from 1.9.25 on */
+#define LES_REPLY_TIMEOUT_MS     10000  /* a server that does not answer for so long is let go */
+#define LES_RESUME_TIMEOUT_MS    15000  /* geth sends Resume after 1 to a few seconds */
+#define LES_HEDGE_MIN_MS         40
+#define LES_HEDGE_START_MS       500    /* before a server's speed is known */
+#define LES_HEDGE_MAX_MS         2000
+#define LES_BENCH_MS             60000  /* a liar is not asked for data; doubles with each further lie */
+#define LES_BENCH_MAX_MS         3600000
+#define LES_SCORE_DECAY_MS       60000  /* one point fades in this time */
+#define LES_SCORE_BENCH          50
+#define LES_SCORE_DROP           200
+#define LES_UPDATE_BYTES_MAX     100000 /* announcement updates, drained 1 byte per 10 ms */
+#define LES_TD_BITS_MAX          100
+_Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before its server is given up");
+
+/* ---- les/proto: wire and server ---- */
+#define LES_UPDATE_SIZE_MAX 100000 /* key list of a Status or an Announce, as go-ethereum counts it */
+#define LES_PAIR_OVERHEAD   8      /* counted for each pair on top of its bytes */
+#define LES_TD_BITS_MAX     100    /* a larger total difficulty in an announcement drops the server */
+_Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in announce_read looks at the second word");
 
 #endif
