@@ -17,7 +17,11 @@ struct loop *loop_uv_new(void);
 struct uv_loop_s *loop_uv_raw(struct loop *loop);
 void loop_run(struct loop *loop);  /* returns after loop_stop */
 void loop_stop(struct loop *loop); /* legal from any callback */
-/* Runs what is left until every handle is closed, then frees. ASSERTs that nothing leaked. */
+/* Calls on_signal on the loop for SIGTERM and SIGINT, from now to loop_free. At most once per loop; real loop only. */
+void loop_catch_signals(struct loop *loop, void (*on_signal)(void *owner, int number), void *owner);
+/* Runs what is left until every handle is closed, then frees. ASSERTs that nothing leaked: before the call every link,
+ * listener and udp was closed, every timer stopped, and whoever used loop_uv_raw closed his handles. Lingering links get
+ * their LINK_LINGER_MS; work and queries under way are waited for and their callbacks come. Real loop only. */
 void loop_free(struct loop *loop);
 
 /* ---- time and chance ---- */
@@ -66,7 +70,10 @@ bool endpoint_is_loopback(const struct endpoint *endpoint);
  * A link is owned by whoever got it: link_close ends ownership, at any time, from any callback; after it no callback comes.
  * on_open: once, for links from link_connect only, unless on_close comes first.
  * on_data: bytes are borrowed until it returns.
- * on_close: once, when the other side or the network ended it; the owner still calls link_close to free it. */
+ * on_close: once, when the other side or the network ended it; the owner still calls link_close to free it.
+ *           STATUS_OK: the other side closed in order. UNAVAILABLE: refused or unreachable. TIMEOUT: the network gave up.
+ *           IO: reset or any other failure. Bytes that were queued are lost.
+ * link_send is legal before on_open: the bytes wait. A paused link does not notice that the other side closed. */
 struct link;
 struct link_events {
     void (*on_open)(void *owner);
@@ -91,7 +98,7 @@ struct listener;
 enum status listener_open(struct listener **out, struct loop *loop, const struct endpoint *at,
                           void (*on_accept)(void *owner, struct link *link), void *owner) WARN_UNUSED;
 void listener_endpoint(const struct listener *listener, struct endpoint *out); /* with the port that was given */
-void listener_close(struct listener *listener);
+void listener_close(struct listener *listener); /* NULL is legal; no on_accept after it */
 void link_set_owner(struct link *link, const struct link_events *events, void *owner);
 
 /* ---- datagrams (UDP) ---- */
@@ -101,7 +108,7 @@ enum status udp_open(struct udp **out, struct loop *loop, const struct endpoint 
                      void *owner) WARN_UNUSED;
 void udp_endpoint(const struct udp *udp, struct endpoint *out);
 void udp_send(struct udp *udp, const struct endpoint *to, struct span bytes); /* best effort, copies */
-void udp_close(struct udp *udp);
+void udp_close(struct udp *udp); /* NULL is legal; no on_datagram after it */
 
 /* ---- names ---- */
 struct resolve; /* a query under way */
@@ -152,14 +159,16 @@ struct loop {
     uint64_t timer_sequence;
     struct task *tasks_head, *tasks_tail;
     struct sweep *sweep_head, *sweep_tail;
+    bool turning;
 };
 struct link {
     struct loop *loop;
     const struct link_events *events;
     void *owner;
     struct endpoint remote;
-    size_t queue_size;
-    bool closing;
+    size_t queue_size; /* kept by the world */
+    bool closing;      /* link_close was called */
+    bool ended;        /* on_close was called */
 };
 struct listener {
     struct loop *loop;
