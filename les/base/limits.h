@@ -92,4 +92,29 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before
 #define LES_TD_BITS_MAX     100    /* a larger total difficulty in an announcement drops the server */
 _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in announce_read looks at the second word");
 
+/* ---- conf ---- */
+#define GENESIS_FILE_MAX MIB(64) /* mainnet's is 600 KiB */
+#define CONF_FILE_MAX    KIB(256)
+
+/* ---- gateway: HTTP, WebSocket, JSON-RPC ---- */
+#define JSON_DEPTH_MAX          128
+#define RPC_BATCH_ITEMS_MAX     1000    /* go-ethereum */
+#define RPC_BATCH_RESULTS_MAX   25000000 /* bytes of results and errors of one batch, go-ethereum */
+#define RPC_METHOD_NAME_MAX     2048    /* go-ethereum */
+#define RPC_CALL_SERVERS_MAX    8       /* named in the log line of one call */
+#define RPC_CALL_MEMORY_MAX     MIB(64) /* arena of one call */
+#define PARAM_PROOF_KEYS_MAX    1024    /* eth_getProof, go-ethereum */
+#define PARAM_STORAGE_VALUES_MAX 1024   /* eth_getStorageValues, go-ethereum */
+#define FILTER_ALTERNATIVES_MAX 1000    /* addresses of a filter, topics at one position; go-ethereum */
+#define HTTP_BODY_MAX           MIB(5)  /* go-ethereum */
+#define HTTP_REQUEST_TIMEOUT_MS 30000   /* from the first byte of a request to its last; also keep-alive */
+#define HTTP_GZIP_MIN           1024    /* shorter answers are not compressed */
+#define HTTP2_STREAMS_MAX       128     /* of one connection */
+#define WS_MESSAGE_MAX          MIB(32) /* go-ethereum */
+#define WS_QUEUE_MAX            MIB(64) /* bytes waiting for one slow reader; over it the session ends */
+#define WS_CALLS_MAX            256     /* messages of one session under way; then its socket is not read */
+#define WS_PING_INTERVAL_MS     30000   /* go-ethereum */
+#define WS_PONG_TIMEOUT_MS      30000
+_Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits the queue");
+
 #endif
