@@ -518,6 +518,7 @@ enum status genesis_parse(struct genesis **out, struct span json, const char *na
     struct buf text = {0};
     json_error_t fault;
     *out = NULL;
+    buf_reserve(&text, json.size + 1);
     quote_long_integers(&text, json);
     json_t *root = json_loadb((const char *)text.data, text.size, JSON_ALLOW_NUL, &fault);
     buf_free(&text);

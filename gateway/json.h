@@ -15,6 +15,8 @@ bool json_scan(struct span *value, struct span *rest, struct span text) WARN_UNU
 bool json_next(struct span *cursor, struct span *key, struct span *value);
 /* Appends the text of a scanned string (with its quotes) decoded to UTF-8; broken parts become U+FFFD. */
 void json_unescape(struct buf *out, struct span string);
+/* The size of the UTF-8 sequence at `at` (left > 0 bytes follow), or 0 if it is broken. */
+size_t json_utf8_size(const uint8_t *at, size_t left);
 
 /* ---- trees ---- */
 
