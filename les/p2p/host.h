@@ -80,7 +80,8 @@ bool host_add_static(struct host *host, const struct enode *to);
 /* Stops keeping it; a connection that is there stays. */
 void host_remove_static(struct host *host, const struct enode *to);
 /* One try: on_peer or on_dial_failed follows, later. A node that is connected or being dialled
- * already fails with a text that says so. */
+ * already fails with a text that says so. Beyond HOST_HANDSHAKES_MAX of these on_dial_failed comes
+ * at once. */
 void host_dial_once(struct host *host, const struct enode *to);
 /* A node that discovery found: dialled when peers are fewer than candidates_target and its turn
  * comes; forgotten after a failure for HOST_CANDIDATE_REST_MS. Duplicates and nodes beyond

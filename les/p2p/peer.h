@@ -76,6 +76,7 @@ void peer_pause(struct peer *peer, bool paused);
 void peer_disconnect(struct peer *peer, enum peer_reason reason);
 uint64_t peer_bytes_in(const struct peer *peer); /* on the wire, with frame overhead */
 uint64_t peer_bytes_out(const struct peer *peer);
+uint64_t peer_messages_out(const struct peer *peer); /* of capabilities */
 /* Round trip of the newest answered Ping, 0 before the first. */
 uint64_t peer_rtt_ms(const struct peer *peer);
 

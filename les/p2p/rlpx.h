@@ -36,7 +36,8 @@ void rlpx_free(struct rlpx *rlpx); /* NULL is legal; wipes secrets */
 enum rlpx_event {
     RLPX_MORE,  /* nothing until more bytes come */
     RLPX_READY, /* once: the handshake is done, the other side's key is known, frames may be sent */
-    RLPX_FRAME, /* code and payload are set; payload is borrowed until the next rlpx_ call */
+    RLPX_FRAME, /* code and payload are set; payload is borrowed until the next rlpx_next or
+                   rlpx_feed */
     RLPX_FAULT  /* from now on always; the connection is worthless */
 };
 /* Copies bytes; they wait until rlpx_next takes them. */
