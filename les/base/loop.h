@@ -10,9 +10,12 @@
 
 struct loop;
 struct uv_loop_s;
+struct endpoint;
 
 /* ---- the real loop ---- */
 struct loop *loop_uv_new(void);
+/* Ask this name server (IPv4) instead of the system's: for loop_resolve_txt. INVALID: not an IPv4 address. */
+enum status loop_uv_set_nameserver(struct loop *loop, const struct endpoint *server) WARN_UNUSED;
 /* The libuv loop inside, for the one HTTP file that must lend it to h2o. NULL in a simulated world. */
 struct uv_loop_s *loop_uv_raw(struct loop *loop);
 void loop_run(struct loop *loop);  /* returns after loop_stop */

@@ -69,6 +69,11 @@ static bool has_tasks(const struct loop *loop)
     return loop->tasks_head != NULL || loop->sweep_head != NULL;
 }
 
+static bool has_live(const struct uv_world *world)
+{
+    return world->live_count > world->open_count;
+}
+
 static void turn_if_needed(struct uv_world *world)
 {
     struct loop *loop = &world->base;
@@ -78,7 +83,11 @@ static void turn_if_needed(struct uv_world *world)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    turn_if_needed(container_of(prepare, struct uv_world, prepare));
+    struct uv_world *world = container_of(prepare, struct uv_world, prepare);
+    turn_if_needed(world);
+    /* Nothing is left that could end the coming sleep. */
+    if (world->freeing && !has_live(world))
+        uv_stop(&world->uv);
 }
 
 static void on_check(uv_check_t *check)
@@ -219,7 +228,8 @@ void loop_free(struct loop *loop)
 {
     ASSERT(loop->ops == &uv_ops);
     struct uv_world *world = world_of(loop);
-    while (has_tasks(loop) || world->live_count > world->open_count)
+    world->freeing = true;
+    while (has_tasks(loop) || has_live(world))
         uv_run(&world->uv, UV_RUN_ONCE);
     ASSERT(world->open_count == 0);
     close_own_handles(world);

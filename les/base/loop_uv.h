@@ -20,12 +20,14 @@ struct uv_world {
     uv_signal_t signals[2];
     bool catches_signals;
     bool stopped;
+    bool freeing;
     void (*on_signal)(void *owner, int number);
     void *owner;
     size_t open_count; /* links, listeners and sockets whose owner did not close them yet */
     size_t live_count; /* the same until their memory is gone, and work and queries under way */
     struct query *queries_head, *queries_tail; /* waiting for a worker */
     size_t queries_running;
+    struct endpoint nameserver; /* port 0: the system's */
     char read_buffer[READ_BUFFER_SIZE]; /* shared: bytes are borrowed until the callback returns */
 };
 

@@ -88,6 +88,7 @@ struct query {
     uv_work_t request;
     struct query *next;
     char name[NS_MAXDNAME];
+    struct endpoint nameserver;
     atomic_bool cancelled;
     bool finished;  /* no worker has it, none will */
     bool delivered; /* on_done was called */
@@ -144,6 +145,24 @@ static enum status query_status(int resolver_error)
     }
 }
 
+enum status loop_uv_set_nameserver(struct loop *loop, const struct endpoint *server)
+{
+    if (loop_uv_is_ipv6(server))
+        return STATUS_INVALID;
+    world_of(loop)->nameserver = *server;
+    return STATUS_OK;
+}
+
+static void use_nameserver(struct __res_state *state, const struct endpoint *server)
+{
+    if (server->port == 0)
+        return;
+    struct sockaddr_storage address;
+    loop_uv_to_address(&address, server, false);
+    state->nscount = 1;
+    memcpy(&state->nsaddr_list[0], &address, sizeof(state->nsaddr_list[0]));
+}
+
 static enum status ask(struct query *query, uint8_t *answer)
 {
     struct __res_state state;
@@ -152,6 +171,7 @@ static enum status ask(struct query *query, uint8_t *answer)
         return STATUS_UNAVAILABLE;
     state.retrans = TRY_MS / 1000;
     state.retry = 1;
+    use_nameserver(&state, &query->nameserver);
     enum status status = STATUS_TIMEOUT;
     uint64_t deadline_ns = uv_hrtime() + RESOLVE_TIMEOUT_MS * UINT64_C(1000000);
     for (int i = 0; i < RESOLVE_TIMEOUT_MS / TRY_MS && status == STATUS_TIMEOUT; i++) {
@@ -251,6 +271,7 @@ struct resolve *net_uv_resolve_txt(struct loop *loop, const char *name)
         return &query->base;
     }
     memcpy(query->name, name, size);
+    query->nameserver = world->nameserver;
     if (world->queries_head == NULL)
         world->queries_head = query;
     else
