@@ -37,28 +37,29 @@ struct host_config {
     struct endpoint listen; /* port 0: any free one */
     struct peer_cap caps[8];
     size_t caps_count;
-    size_t peers_max;   /* after Hello; at most HOST_PEERS_MAX; statics do not count against it when
-                           dialled by us */
-    size_t inbound_max; /* of these; others get "too many peers" */
-    size_t handshakes_max;    /* connections under way, before Hello, each direction; 0 =
-                                 HOST_HANDSHAKES_DEFAULT */
-    size_t per_ip_max;        /* inbound connections and handshakes from one non-loopback IP; 0 =
-                                 HOST_PER_IP_DEFAULT */
-    size_t candidates_target; /* candidates are dialled while fewer peers than this are there; 0 =
-                                 never */
+    /* After Hello, at most HOST_PEERS_MAX; 0 = statics only, which never count. */
+    size_t peers_max;
+    /* Of these, how many may come to us; the others get "too many peers". 0 = none but statics. */
+    size_t inbound_max;
+    /* Connections before Hello, each direction; 0 = HOST_HANDSHAKES_DEFAULT. */
+    size_t handshakes_max;
+    /* Inbound connections of one IP, loopback exempt; 0 = HOST_PER_IP_DEFAULT. */
+    size_t per_ip_max;
+    /* Candidates are dialled while fewer peers than this are there; 0 = never. */
+    size_t candidates_target;
 };
 
 struct host_stats {
     uint64_t dials, dials_failed; /* a dial fails when no on_peer follows */
-    uint64_t accepts,
-        accepts_refused; /* refused: over a limit or may_accept said no; closed before any byte */
-    uint64_t handshakes_failed;                /* inbound ones that did not become a peer */
-    uint64_t peers_total;                      /* on_peer calls so far */
+    uint64_t accepts;
+    uint64_t accepts_refused;   /* over a limit, or may_accept said no; closed before any byte */
+    uint64_t handshakes_failed; /* inbound ones that did not become a peer */
+    uint64_t peers_total;       /* on_peer calls so far */
     uint64_t peers, peers_inbound, handshakes; /* now */
     uint64_t messages_in, messages_out, bytes_in, bytes_out;
-    uint64_t
-        ended[PEER_REASON_COUNT]; /* peers after Hello that ended, by reason, whoever gave it */
-    uint64_t statics, statics_connected, candidates;
+    /* Peers after Hello that ended, by reason, whoever gave it. */
+    uint64_t ended[PEER_REASON_COUNT];
+    uint64_t statics, statics_connected, candidates; /* now */
 };
 
 /* config is copied. STATUS_IO: the listening address cannot be had. STATUS_INVALID: the key or a
