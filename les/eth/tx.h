@@ -2,6 +2,7 @@
 #ifndef LES_ETH_TX_H
 #define LES_ETH_TX_H
 
+#include "les/eth/chainspec.h"
 #include "les/eth/crypto.h"
 
 enum tx_type { TX_LEGACY = 0, TX_ACCESS_LIST = 1, TX_DYNAMIC_FEE = 2, TX_BLOB = 3, TX_SET_CODE = 4 };
@@ -78,7 +79,43 @@ struct tx_gas_rules {
     bool shanghai;   /* EIP-3860: 2 a word of initcode */
     bool prague;     /* EIP-7623 floor */
 };
-/* False: it does not fit 64 bits. */
+/* floor_gas is 0 before Prague. False: it does not fit 64 bits. */
 bool tx_intrinsic_gas(uint64_t *gas, uint64_t *floor_gas, const struct tx *tx, struct tx_gas_rules rules) WARN_UNUSED;
+
+struct tx_gas_rules tx_gas_rules_of(enum fork fork);
+
+/* What the rules of a fork say about a transaction on its own, before any state or block is looked at. */
+#define TX_RULE_MAP(X)                                                                             \
+    X(KEPT, "valid")                                                                               \
+    X(TYPE, "transaction type not supported")                                                      \
+    X(CHAIN_ID, "invalid chain id for signer")                                                     \
+    X(SIGNATURE, "invalid transaction v, r, s values")                                             \
+    X(NONCE_MAX, "nonce has max value")                  /* EIP-2681: 2^64 - 1 */                  \
+    X(INITCODE_SIZE, "max initcode size exceeded")       /* EIP-3860, from Shanghai */             \
+    X(INTRINSIC_GAS, "intrinsic gas too low")                                                      \
+    X(FLOOR_GAS, "insufficient gas for floor data gas cost") /* EIP-7623, from Prague */           \
+    X(GAS_LIMIT, "transaction gas limit too high")       /* EIP-7825: 2^24, from Osaka */          \
+    X(TIP_ABOVE_FEE, "max priority fee per gas higher than max fee per gas")                       \
+    X(COST_OVERFLOW, "gas times price does not fit 256 bits")                                      \
+    X(BLOBS_NONE, "blob transaction missing blob hashes")                                          \
+    X(BLOBS_MANY, "blob transaction has too many blobs") /* EIP-7594: 6, from Osaka */             \
+    X(BLOB_VERSION, "blob hash has an unknown version")                                            \
+    X(AUTHORIZATIONS_NONE, "EIP-7702 transaction with empty auth list")
+enum tx_rule {
+#define X(name, text) TX_RULE_##name,
+    TX_RULE_MAP(X)
+#undef X
+};
+const char *tx_rule_text(enum tx_rule rule); /* static storage */
+
+struct tx_check {
+    struct address20 sender;
+    uint64_t intrinsic_gas;
+    uint64_t floor_gas;
+};
+/* May a block of fork on the chain with chain_id hold tx? out is set as far as the check got, zero otherwise. How many blobs a
+ * block takes is the blob schedule's business. */
+enum tx_rule tx_check_for_fork(struct tx_check *out, const struct tx *tx, const struct crypto *crypto, enum fork fork,
+                               uint64_t chain_id) WARN_UNUSED;
 
 #endif
