@@ -71,6 +71,9 @@ _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages 
 #define LES_SERVERS_MAX          64     /* sessions at once */
 #define LES_OPS_QUEUED_MAX       65536  /* questions waiting for a server */
 #define LES_OP_DEADLINE_MS       8000
+#define LES_NO_SERVER_WAIT_MS    3000   /* a question that nobody can be asked waits so long for a server, as geth */
+#define LES_OP_ROUNDS_MAX        3      /* all servers are asked again when they did not have it yet */
+#define LES_ROUND_REST_MS        100
 #define LES_STATUS_TIMEOUT_MS    5000   /* geth from 1.9.25 on */
 #define LES_REPLY_TIMEOUT_MS     10000  /* a server that does not answer for so long is let go */
 #define LES_RESUME_TIMEOUT_MS    15000  /* geth sends Resume after 1 to a few seconds */
@@ -102,7 +105,6 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in anno
 #define RPC_BATCH_RESULTS_MAX   25000000 /* bytes of results and errors of one batch, go-ethereum */
 #define RPC_METHOD_NAME_MAX     2048    /* go-ethereum */
 #define RPC_CALL_SERVERS_MAX    8       /* named in the log line of one call */
-#define RPC_CALL_MEMORY_MAX     MIB(64) /* arena of one call */
 #define PARAM_PROOF_KEYS_MAX    1024    /* eth_getProof, go-ethereum */
 #define PARAM_STORAGE_VALUES_MAX 1024   /* eth_getStorageValues, go-ethereum */
 #define FILTER_ALTERNATIVES_MAX 1000    /* addresses of a filter, topics at one position; go-ethereum */
@@ -116,5 +118,13 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in anno
 #define WS_PING_INTERVAL_MS     30000   /* go-ethereum */
 #define WS_PONG_TIMEOUT_MS      30000
 _Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits the queue");
+
+/* ---- les/proto, header chain ---- */
+#define CHAIN_WINDOW        1024  /* headers below the head that are kept linked; reorgs up to this depth are followed */
+#define CHAIN_OLD_MAX       2048  /* older verified headers kept in memory */
+#define CHAIN_RUN_MAX       192   /* headers in one request */
+#define CHAIN_WALK_MAX      1024  /* headers walked by parent hash to reach an older one */
+#define CHAIN_FINDS_MAX     16384 /* searches at once */
+_Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 
 #endif

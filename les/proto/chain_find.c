@@ -1,0 +1,510 @@
+#include "les/proto/chain_private.h"
+
+#include "les/eth/rlp.h"
+
+/* Rough bytes of an answer, to choose the cheapest way. */
+#define HEADER_BYTES   600
+#define CHT_NODE_BYTES 400
+#define CHT_SECTION    32768
+
+enum way { WAY_WALK, WAY_QUORUM, WAY_CHT, WAY_COUNT };
+
+/* One header that is being looked for, by number or by hash, and everybody who waits for it. */
+struct chain_search {
+    struct chain *chain;
+    struct chain_search *next;
+    struct chain_find *finds;
+    bool by_hash;
+    struct hash32 hash;
+    uint64_t number;       /* the header that is wanted ... */
+    uint64_t from;         /* ... and those below it down to this one */
+    bool tried[WAY_COUNT];
+    enum way way;
+    struct block_header *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
+    /* one question for a walk, a CHT proof or a header by hash; several for a quorum */
+    struct search_op {
+        struct les_op op;
+        struct chain_search *search;
+    } ops[ULC_SERVERS_MAX];
+    struct block_header *answers[ULC_SERVERS_MAX];
+    size_t asked, open;
+    struct les_cost_note note;
+    bool ending;
+    struct task task;      /* takes the next step, never on the stack of the one before */
+    enum status outcome;
+    bool done;
+};
+
+static void search_step(struct chain_search *search);
+
+static void add_note(struct les_cost_note *sum, const struct les_cost_note *part)
+{
+    sum->servers += part->servers;
+    sum->bytes_in += part->bytes_in;
+    sum->bytes_out += part->bytes_out;
+    sum->lies += part->lies;
+}
+
+/* ---- those who wait ---- */
+
+static void on_find_done(struct task *task)
+{
+    struct chain_find *find = container_of(task, struct chain_find, task);
+    struct block_header *result = find->result;
+    find->result = NULL;
+    find->waiting = false;
+    find->on_done(find, find->outcome, result);
+    block_header_unref(result);
+}
+
+static void finish_find(struct chain_find *find, enum status status, struct block_header *header)
+{
+    find->search = NULL;
+    find->outcome = status;
+    find->result = status == STATUS_OK ? block_header_ref(header) : NULL;
+    loop_defer(find->chain->loop, &find->task);
+}
+
+static void init_find(struct chain *chain, struct chain_find *find)
+{
+    ASSERT(!find->waiting);
+    find->chain = chain;
+    find->search = NULL;
+    find->next = NULL;
+    find->result = NULL;
+    find->waiting = true;
+    memset(&find->note, 0, sizeof find->note);
+    memset(&find->task, 0, sizeof find->task);
+    find->task.on_run = on_find_done;
+}
+
+void chain_find_cancel(struct chain_find *find)
+{
+    struct chain_search *search = find->search;
+    if (!find->waiting || search == NULL)
+        return;
+    for (struct chain_find **at = &search->finds; *at != NULL; at = &(*at)->next)
+        if (*at == find) {
+            *at = find->next;
+            break;
+        }
+    finish_find(find, STATUS_CANCELLED, NULL); /* the search goes on: what it finds is kept */
+}
+
+/* ---- the life of a search ---- */
+
+static void on_search_free(void *pointer)
+{
+    struct chain_search *search = pointer;
+    block_header_unref(search->candidate);
+    for (size_t i = 0; i < search->asked; i++)
+        block_header_unref(search->answers[i]);
+    mem_free(search);
+}
+
+static void end_search(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    for (struct chain_search **at = &chain->searches; *at != NULL; at = &(*at)->next)
+        if (*at == search) {
+            *at = search->next;
+            break;
+        }
+    chain->searches_count--;
+    loop_sweep(chain->loop, search, on_search_free);
+}
+
+static void finish_search(struct chain_search *search, enum status status, struct block_header *header)
+{
+    while (search->finds != NULL) {
+        struct chain_find *find = search->finds;
+        search->finds = find->next;
+        add_note(&find->note, &search->note);
+        finish_find(find, status, header);
+    }
+    search->ending = true;
+    if (search->open == 0)
+        end_search(search);
+    else
+        for (size_t i = 0; i < search->asked; i++)
+            les_cancel(&search->ops[i].op); /* the last of them ends the search */
+}
+
+void chain_searches_cancel(struct chain *chain)
+{
+    struct chain_search *next;
+    for (struct chain_search *search = chain->searches; search != NULL; search = next) {
+        next = search->next;
+        if (!search->ending)
+            finish_search(search, STATUS_CANCELLED, NULL);
+    }
+}
+
+static void on_search_task(struct task *task)
+{
+    struct chain_search *search = container_of(task, struct chain_search, task);
+    if (!search->ending)
+        search_step(search);
+}
+
+static void step_later(struct chain_search *search)
+{
+    loop_defer(search->chain->loop, &search->task);
+}
+
+/* Common to all answers. True: the search is still on and cares. */
+static bool take_op(struct chain_search *search, struct les_op *op)
+{
+    search->open--;
+    add_note(&search->note, &op->note);
+    if (!search->ending)
+        return true;
+    if (search->open == 0)
+        end_search(search);
+    return false;
+}
+
+static struct les_op *new_op(struct chain_search *search, enum les_kind kind,
+                             void (*on_done)(struct les_op *op, enum status status))
+{
+    struct search_op *slot = &search->ops[search->asked++];
+    memset(&slot->op, 0, sizeof slot->op);
+    slot->search = search;
+    slot->op.kind = kind;
+    slot->op.on_done = on_done;
+    search->open++;
+    return &slot->op;
+}
+
+static void forget_ops(struct chain_search *search)
+{
+    ASSERT(search->open == 0);
+    for (size_t i = 0; i < search->asked; i++) {
+        block_header_unref(search->answers[i]);
+        search->answers[i] = NULL;
+    }
+    search->asked = 0;
+}
+
+/* ---- parent hashes ---- */
+
+/* The lowest known header from which number can be reached downwards; NULL if it is too far. */
+static struct block_header *walk_start(const struct chain *chain, uint64_t number)
+{
+    for (uint64_t above = number + 1; above <= number + 8; above++) {
+        struct block_header *header = chain_known_number(chain, above);
+        if (header != NULL)
+            return header;
+    }
+    if (number < chain->bottom && chain->bottom - number <= CHAIN_WALK_MAX)
+        return chain_known_number(chain, chain->bottom);
+    return NULL;
+}
+
+static void on_walked(struct les_op *op, enum status status)
+{
+    struct chain_search *search = container_of(op, struct search_op, op)->search;
+    struct chain *chain = search->chain;
+    if (!take_op(search, op))
+        return;
+    if (status != STATUS_OK) {
+        search->tried[WAY_WALK] = true;
+    } else {
+        struct rlp items = rlp_reader(op->answer.headers.items);
+        while (rlp_more(&items)) {
+            struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_PARENT);
+            ASSERT(header != NULL); /* the client has decoded it */
+            struct block_header *known = chain_known_number(chain, header->header.number);
+            if (known == NULL && chain->head != NULL && header->header.number < chain->head->header.number)
+                chain_keep_canonical(chain, header, HEADER_BY_PARENT);
+            block_header_unref(header);
+        }
+    }
+    step_later(search);
+}
+
+static void ask_walk(struct chain_search *search, const struct block_header *start, uint64_t down_to)
+{
+    uint64_t distance = start->header.number - down_to;
+    struct les_op *op = new_op(search, LES_ASK_HEADERS, on_walked);
+    op->ask.headers = (struct les_headers_query){.by_hash = true,
+                                                 .hash = start->header.parent_hash,
+                                                 .amount = distance > CHAIN_RUN_MAX ? CHAIN_RUN_MAX : distance,
+                                                 .reverse = true};
+    op->block_number = start->header.number - 1;
+    les_start(search->chain->client, op);
+}
+
+/* ---- agreement of trusted servers on a number ---- */
+
+static void judge_quorum(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    for (size_t i = 0; i < search->asked; i++) {
+        size_t same = 0;
+        if (search->answers[i] == NULL)
+            continue;
+        for (size_t k = 0; k < search->asked; k++)
+            same += search->answers[k] != NULL &&
+                    hash32_equal(&search->answers[i]->hash, &search->answers[k]->hash);
+        if (same < chain->need)
+            continue;
+        if (chain->head != NULL && search->number < chain->head->header.number &&
+            chain_known_number(chain, search->number) == NULL)
+            chain_keep_canonical(chain, search->answers[i], HEADER_BY_QUORUM);
+        break;
+    }
+    search->tried[WAY_QUORUM] = true;
+    forget_ops(search);
+    step_later(search);
+}
+
+static void on_witness(struct les_op *op, enum status status)
+{
+    struct search_op *slot = container_of(op, struct search_op, op);
+    struct chain_search *search = slot->search;
+    if (status == STATUS_OK && !search->ending) {
+        struct rlp items = rlp_reader(op->answer.headers.items);
+        search->answers[slot - search->ops] = block_header_new(rlp_raw(&items), HEADER_BY_NONE);
+    }
+    if (take_op(search, op) && search->open == 0)
+        judge_quorum(search);
+}
+
+static void ask_quorum(struct chain_search *search)
+{
+    const struct hash32 *voters[ULC_SERVERS_MAX];
+    size_t count = chain_voters(search->chain, voters);
+    for (size_t i = 0; i < count; i++) {
+        struct les_op *op = new_op(search, LES_ASK_HEADERS, on_witness);
+        op->ask.headers = (struct les_headers_query){.number = search->number, .amount = 1};
+        op->only = voters[i];
+        op->empty_needed = 1;
+        op->deadline_ms = LES_HEDGE_MAX_MS;
+    }
+    for (size_t i = 0; i < count; i++)
+        les_start(search->chain->client, &search->ops[i].op);
+}
+
+/* ---- CHT ---- */
+
+static void on_cht(struct les_op *op, enum status status)
+{
+    struct chain_search *search = container_of(op, struct search_op, op)->search;
+    struct chain *chain = search->chain;
+    if (!take_op(search, op))
+        return;
+    search->tried[WAY_CHT] = true;
+    if (status == STATUS_OK && chain->head != NULL && chain_known_number(chain, search->number) == NULL) {
+        struct block_header *header = block_header_new(op->answer.cht.header, HEADER_BY_CHT);
+        ASSERT(header != NULL);
+        chain_keep_canonical(chain, header, HEADER_BY_CHT);
+        block_header_unref(header);
+    }
+    step_later(search);
+}
+
+static void ask_cht(struct chain_search *search)
+{
+    struct les_op *op = new_op(search, LES_ASK_CHT, on_cht);
+    op->ask.cht.number = search->number;
+    op->ask.cht.section = search->chain->checkpoint.section;
+    op->ask.cht.cht_root = search->chain->checkpoint.cht_root;
+    op->block_number = (op->ask.cht.section + 1) * CHT_SECTION;
+    op->deadline_ms = LES_HEDGE_MAX_MS;
+    les_start(search->chain->client, op);
+}
+
+/* ---- by number ---- */
+
+static uint64_t cht_bytes(const struct chain *chain)
+{
+    uint64_t bytes = HEADER_BYTES;
+    for (uint64_t blocks = (chain->checkpoint.section + 1) * CHT_SECTION; blocks > 0; blocks /= 16)
+        bytes += CHT_NODE_BYTES;
+    return bytes;
+}
+
+static bool choose_way(struct chain_search *search, const struct block_header *start)
+{
+    const struct chain *chain = search->chain;
+    const struct hash32 *voters[ULC_SERVERS_MAX];
+    uint64_t best = UINT64_MAX, cost[WAY_COUNT];
+    size_t count = chain_voters(chain, voters);
+    cost[WAY_WALK] = start != NULL ? (start->header.number - search->number) * HEADER_BYTES : UINT64_MAX;
+    cost[WAY_QUORUM] = count >= chain->need ? count * HEADER_BYTES : UINT64_MAX;
+    cost[WAY_CHT] = chain->has_checkpoint && search->number / CHT_SECTION <= chain->checkpoint.section
+                        ? cht_bytes(chain)
+                        : UINT64_MAX;
+    for (unsigned way = 0; way < WAY_COUNT; way++)
+        if (!search->tried[way] && cost[way] < best) {
+            best = cost[way];
+            search->way = (enum way)way;
+        }
+    return best != UINT64_MAX;
+}
+
+static void step_number(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    struct block_header *header = chain_known_number(chain, search->number);
+    if (header != NULL) {
+        uint64_t lowest = search->number;
+        while (lowest > search->from && chain_known_number(chain, lowest - 1) != NULL)
+            lowest--;
+        if (lowest == search->from) {
+            chain->stats.found_by[header->proof]++;
+            finish_search(search, STATUS_OK, header);
+        } else if (search->tried[WAY_WALK]) {
+            finish_search(search, STATUS_UNAVAILABLE, NULL);
+        } else {
+            ask_walk(search, chain_known_number(chain, lowest), search->from);
+        }
+        return;
+    }
+    struct block_header *start = walk_start(chain, search->number);
+    if (!choose_way(search, start)) {
+        finish_search(search, STATUS_UNAVAILABLE, NULL);
+        return;
+    }
+    switch (search->way) {
+    case WAY_WALK:
+        ask_walk(search, start, search->from < search->number ? search->from : search->number);
+        return;
+    case WAY_QUORUM:
+        ask_quorum(search);
+        return;
+    case WAY_CHT:
+        ask_cht(search);
+        return;
+    case WAY_COUNT:
+        break;
+    }
+    ASSERT(false);
+}
+
+/* ---- by hash ---- */
+
+static void on_named(struct les_op *op, enum status status)
+{
+    struct chain_search *search = container_of(op, struct search_op, op)->search;
+    if (!take_op(search, op))
+        return;
+    if (status != STATUS_OK) {
+        finish_search(search, status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE, NULL);
+        return;
+    }
+    struct rlp items = rlp_reader(op->answer.headers.items);
+    search->candidate = block_header_new(rlp_raw(&items), HEADER_BY_NONE);
+    ASSERT(search->candidate != NULL);
+    search->number = search->from = search->candidate->header.number;
+    step_later(search);
+}
+
+static void ask_hash(struct chain_search *search)
+{
+    struct les_op *op = new_op(search, LES_ASK_HEADERS, on_named);
+    op->ask.headers = (struct les_headers_query){.by_hash = true, .hash = search->hash, .amount = 1};
+    op->empty_needed = (unsigned)search->chain->need;
+    les_start(search->chain->client, op);
+}
+
+/* The hash fixes the header; whether it is on this chain is decided at its number. */
+static void step_hash(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    struct block_header *known = chain_known_hash(chain, &search->hash);
+    if (known != NULL) {
+        chain->stats.found_by[known->proof]++;
+        finish_search(search, STATUS_OK, known);
+    } else if (search->candidate == NULL) {
+        ask_hash(search);
+    } else if (search->number > chain->head->header.number || chain_known_number(chain, search->number) != NULL) {
+        finish_search(search, STATUS_NOT_FOUND, NULL); /* another block holds that number */
+    } else {
+        step_number(search);
+    }
+}
+
+static void search_step(struct chain_search *search)
+{
+    if (search->open > 0)
+        return;
+    forget_ops(search);
+    if (search->chain->head == NULL)
+        finish_search(search, STATUS_UNAVAILABLE, NULL);
+    else if (search->by_hash)
+        step_hash(search);
+    else
+        step_number(search);
+}
+
+/* ---- entry ---- */
+
+static void join_search(struct chain *chain, struct chain_find *find, bool by_hash, const struct hash32 *hash,
+                        uint64_t from, uint64_t number)
+{
+    struct chain_search *search = chain->searches;
+    while (search != NULL &&
+           (search->ending || search->by_hash != by_hash ||
+            (by_hash ? !hash32_equal(&search->hash, hash) : search->number != number || search->from != from)))
+        search = search->next;
+    if (search == NULL) {
+        if (chain->searches_count == CHAIN_FINDS_MAX) {
+            finish_find(find, STATUS_LIMIT, NULL);
+            return;
+        }
+        search = mem_alloc(sizeof *search);
+        search->chain = chain;
+        search->by_hash = by_hash;
+        if (by_hash)
+            search->hash = *hash;
+        search->number = number;
+        search->from = from;
+        search->task.on_run = on_search_task;
+        search->next = chain->searches;
+        chain->searches = search;
+        chain->searches_count++;
+        step_later(search);
+    }
+    find->search = search;
+    find->next = search->finds;
+    search->finds = find;
+}
+
+void chain_find_range(struct chain *chain, struct chain_find *find, uint64_t from, uint64_t to)
+{
+    init_find(chain, find);
+    struct block_header *header = chain_known_number(chain, to);
+    if (chain->closing)
+        finish_find(find, STATUS_CANCELLED, NULL);
+    else if (chain->head == NULL)
+        finish_find(find, STATUS_UNAVAILABLE, NULL);
+    else if (to > chain->head->header.number)
+        finish_find(find, STATUS_NOT_FOUND, NULL);
+    else if (from > to || to - from >= CHAIN_OLD_MAX / 2)
+        finish_find(find, STATUS_LIMIT, NULL);
+    else if (header != NULL && from == to)
+        finish_find(find, STATUS_OK, header);
+    else
+        join_search(chain, find, false, NULL, from, to);
+}
+
+void chain_find_number(struct chain *chain, struct chain_find *find, uint64_t number)
+{
+    chain_find_range(chain, find, number, number);
+}
+
+void chain_find_hash(struct chain *chain, struct chain_find *find, const struct hash32 *hash)
+{
+    init_find(chain, find);
+    struct block_header *header = chain_known_hash(chain, hash);
+    if (chain->closing)
+        finish_find(find, STATUS_CANCELLED, NULL);
+    else if (chain->head == NULL)
+        finish_find(find, STATUS_UNAVAILABLE, NULL);
+    else if (header != NULL)
+        finish_find(find, STATUS_OK, header);
+    else
+        join_search(chain, find, true, hash, 0, 0);
+}

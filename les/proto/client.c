@@ -1,0 +1,922 @@
+#include "les/proto/session.h"
+
+#include "les/base/limits.h"
+
+#include <stdio.h>
+
+#define SWEEP_INTERVAL_MS 1000
+#define CAP_NAME          "les"
+
+/* Ops that leave for one server in one message. */
+struct batch {
+    struct les_server *server;
+    enum les_kind kind;
+    struct les_op *ops[LES_MESSAGE_OPS_MAX];
+    size_t count;
+    uint64_t items;
+    struct batch *next;
+};
+
+struct les_client {
+    struct loop *loop;
+    struct crypto *crypto;
+    struct log *log;
+    const struct chainspec *spec;
+    struct les_client_events events;
+    void *owner;
+    struct host *host;
+    struct hash32 *trusted; /* node ids */
+    size_t trusted_count;
+    struct les_block_ref fork_head;
+    uint64_t fork_time;
+    struct les_server *servers[LES_SERVERS_MAX];
+    size_t servers_count;
+    struct les_op *queue_head, *queue_tail;
+    struct task schedule;
+    struct timer retry;   /* flow control or a server that may come */
+    struct timer sweep;
+    uint64_t next_id;
+    bool closing;
+    struct les_client_stats stats;
+};
+
+/* ---- small access ---- */
+
+struct loop *client_loop(const struct les_client *client)
+{
+    return client->loop;
+}
+
+struct log *client_log(const struct les_client *client)
+{
+    return client->log;
+}
+
+struct crypto *client_crypto(const struct les_client *client)
+{
+    return client->crypto;
+}
+
+struct host *les_client_host(struct les_client *client)
+{
+    return client->host;
+}
+
+void client_count_unsolicited(struct les_client *client)
+{
+    client->stats.unsolicited++;
+}
+
+void client_count_lie(struct les_client *client)
+{
+    client->stats.lies++;
+}
+
+void les_client_stats(const struct les_client *client, struct les_client_stats *out)
+{
+    *out = client->stats;
+}
+
+void les_client_set_fork_head(struct les_client *client, const struct les_block_ref *head, uint64_t time)
+{
+    client->fork_head = *head;
+    client->fork_time = time;
+}
+
+static bool is_trusted(const struct les_client *client, const struct hash32 *id)
+{
+    for (size_t i = 0; i < client->trusted_count; i++)
+        if (hash32_equal(&client->trusted[i], id))
+            return true;
+    return false;
+}
+
+/* ---- the queue ---- */
+
+static void queue_add(struct les_client *client, struct les_op *op, bool front)
+{
+    op->state = LES_OP_QUEUED;
+    op->next = op->previous = NULL;
+    if (client->queue_head == NULL) {
+        client->queue_head = client->queue_tail = op;
+    } else if (front) {
+        op->next = client->queue_head;
+        client->queue_head->previous = op;
+        client->queue_head = op;
+    } else {
+        op->previous = client->queue_tail;
+        client->queue_tail->next = op;
+        client->queue_tail = op;
+    }
+    client->stats.queued++;
+    loop_defer(client->loop, &client->schedule);
+}
+
+static void queue_remove(struct les_client *client, struct les_op *op)
+{
+    ASSERT(op->state == LES_OP_QUEUED);
+    if (op->previous != NULL)
+        op->previous->next = op->next;
+    else
+        client->queue_head = op->next;
+    if (op->next != NULL)
+        op->next->previous = op->previous;
+    else
+        client->queue_tail = op->previous;
+    op->next = op->previous = NULL;
+    client->stats.queued--;
+}
+
+static bool op_in_flight(const struct les_op *op)
+{
+    for (size_t i = 0; i < LES_OP_SERVERS_MAX; i++)
+        if (op->messages[i] != NULL)
+            return true;
+    return false;
+}
+
+static void forget_message(struct les_op *op, const struct les_message *message)
+{
+    for (size_t i = 0; i < LES_OP_SERVERS_MAX; i++)
+        if (op->messages[i] == message)
+            op->messages[i] = NULL;
+}
+
+/* After this nothing in the client points at op. */
+static void detach(struct les_op *op)
+{
+    struct les_client *client = op->client;
+    timer_stop(&op->timer);
+    timer_stop(&op->hedge);
+    if (op->state == LES_OP_QUEUED)
+        queue_remove(client, op);
+    for (size_t i = 0; i < LES_OP_SERVERS_MAX; i++) {
+        struct les_message *message = op->messages[i];
+        if (message == NULL)
+            continue;
+        op->messages[i] = NULL;
+        for (size_t k = 0; k < message->ops_count; k++)
+            if (message->ops[k] == op)
+                message->ops[k] = NULL;
+    }
+    op->state = LES_OP_DONE;
+}
+
+static void finish_now(struct les_op *op, enum status status)
+{
+    detach(op);
+    op->client->stats.in_flight--;
+    op->on_done(op, status);
+}
+
+static void on_finish(struct task *task)
+{
+    struct les_op *op = container_of(task, struct les_op, finish);
+    op->client->stats.in_flight--;
+    op->on_done(op, op->outcome);
+}
+
+/* From places where the caller of les_start or les_cancel is still on the stack. */
+static void finish_later(struct les_op *op, enum status status)
+{
+    detach(op);
+    op->outcome = status;
+    loop_defer(op->client->loop, &op->finish);
+}
+
+static void on_op_late(struct timer *timer)
+{
+    struct les_op *op = container_of(timer, struct les_op, timer);
+    op->client->stats.timeouts++;
+    finish_now(op, op->asked_count == 0 ? STATUS_UNAVAILABLE : STATUS_TIMEOUT);
+}
+
+/* Three uses, one at a time: nobody was there to ask; the servers had nothing yet and are asked again; a slow server is
+ * hedged by another. */
+static void on_hedge(struct timer *timer)
+{
+    struct les_op *op = container_of(timer, struct les_op, hedge);
+    if (op->state == LES_OP_QUEUED && op->asked_count == 0) {
+        finish_now(op, STATUS_UNAVAILABLE);
+        return;
+    }
+    if (op->state != LES_OP_SENT)
+        return;
+    op->client->stats.hedges += op_in_flight(op);
+    queue_add(op->client, op, true);
+}
+
+void les_start(struct les_client *client, struct les_op *op)
+{
+    ASSERT(op->on_done != NULL && (op->state == LES_OP_IDLE || op->state == LES_OP_DONE));
+    op->client = client;
+    op->asked_count = op->empties = op->rounds = 0;
+    memset(op->messages, 0, sizeof op->messages);
+    memset(&op->note, 0, sizeof op->note);
+    memset(&op->finish, 0, sizeof op->finish);
+    op->finish.on_run = on_finish;
+    timer_init(&op->timer, client->loop, on_op_late);
+    timer_init(&op->hedge, client->loop, on_hedge);
+    client->stats.ops[op->kind]++;
+    client->stats.in_flight++;
+    if (client->closing || client->stats.queued >= LES_OPS_QUEUED_MAX) {
+        finish_later(op, client->closing ? STATUS_CANCELLED : STATUS_LIMIT);
+        return;
+    }
+    timer_start(&op->timer, op->deadline_ms != 0 ? op->deadline_ms : LES_OP_DEADLINE_MS);
+    queue_add(client, op, false);
+}
+
+void les_cancel(struct les_op *op)
+{
+    if (op->state == LES_OP_IDLE || op->state == LES_OP_DONE)
+        return;
+    finish_later(op, STATUS_CANCELLED);
+}
+
+/* ---- who can be asked ---- */
+
+static bool was_asked(const struct les_op *op, const struct les_server *server)
+{
+    for (unsigned i = 0; i < op->asked_count; i++)
+        if (hash32_equal(&op->asked[i], &server->id))
+            return true;
+    return false;
+}
+
+static bool can_have(const struct les_server *server, const struct les_op *op, uint64_t now)
+{
+    const struct les_status *status = &server->status;
+    if (server->gone || !server->ready)
+        return false;
+    if (op->only != NULL)
+        return hash32_equal(op->only, &server->id);
+    if (session_benched(server, now) || server->head.block.number < op->block_number)
+        return false;
+    bool prefers = hash32_equal(&op->prefer, &server->id);
+    switch (op->kind) {
+    case LES_ASK_HEADERS:
+        return status->has_serve_chain_since || prefers;
+    case LES_ASK_BODY:
+    case LES_ASK_RECEIPTS:
+    case LES_ASK_CHT:
+    case LES_ASK_BLOOM:
+        return status->has_serve_chain_since && op->block_number >= status->serve_chain_since;
+    case LES_ASK_CODE:
+    case LES_ASK_PROOF:
+        return status->has_serve_state_since && op->block_number >= status->serve_state_since &&
+               (!status->has_serve_recent_state || status->serve_recent_state == 0 ||
+                op->block_number + status->serve_recent_state > server->head.block.number + 4);
+    case LES_ASK_SEND_TX:
+        return status->tx_relay;
+    case LES_ASK_TX_STATUS:
+        return status->tx_relay && !(status->has_recent_tx_lookup && status->recent_tx_lookup == 1);
+    case LES_ASK_COUNT:
+        break;
+    }
+    ASSERT(false);
+}
+
+/* Less is better: expected time, with what already waits there. */
+static uint64_t burden(const struct les_server *server, const struct les_op *op, const struct batch *open)
+{
+    uint64_t time_us = server->latency_us != 0 ? server->latency_us : 1000;
+    uint64_t load = time_us * (16 + server->items_in_flight + (uint64_t)server->score) / 16;
+    if (hash32_equal(&op->prefer, &server->id))
+        return 0;
+    return open != NULL ? load / 2 : load; /* company in one message is cheaper than a message of its own */
+}
+
+/* ---- sending ---- */
+
+static void remember_asked(struct les_op *op, struct les_server *server, struct les_message *message)
+{
+    if (!was_asked(op, server)) {
+        ASSERT(op->asked_count < LES_OP_SERVERS_MAX);
+        op->asked[op->asked_count++] = server->id;
+        op->note.servers++;
+    }
+    for (size_t i = 0; i < LES_OP_SERVERS_MAX; i++)
+        if (op->messages[i] == NULL) {
+            op->messages[i] = message;
+            return;
+        }
+    ASSERT(false);
+}
+
+static void send_batch(struct les_client *client, struct batch *batch)
+{
+    struct les_server *server = batch->server;
+    size_t kept = 0;
+    for (size_t i = 0; i < batch->count; i++) /* one may have been cancelled since it was placed */
+        if (batch->ops[i]->state == LES_OP_QUEUED)
+            batch->ops[kept++] = batch->ops[i];
+    batch->count = kept;
+    if (kept == 0)
+        return;
+    struct les_message *message = mem_alloc(sizeof *message + batch->count * sizeof(struct les_op *));
+    struct buf payload = {0};
+    message->id = ++client->next_id;
+    message->kind = batch->kind;
+    message->code = ask_code(batch->kind);
+    message->ops_count = batch->count;
+    memcpy(message->ops, batch->ops, batch->count * sizeof(struct les_op *));
+    ask_encode(&payload, message, batch->ops, batch->count, server->account_form);
+    bool sent = session_send(server, message, buf_span(&payload), batch->items);
+    size_t share = payload.size / batch->count;
+    buf_free(&payload);
+    if (!sent) {
+        mem_free(message);
+        client_drop(server, PEER_TCP_ERROR, "it does not read what we send");
+        return; /* the ops are still queued */
+    }
+    client->stats.messages++;
+    client->stats.merged += batch->count - 1;
+    uint64_t hedge_ms = session_hedge_ms(server);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct les_op *op = batch->ops[i];
+        queue_remove(client, op);
+        timer_stop(&op->hedge);
+        op->state = LES_OP_SENT;
+        op->note.bytes_out += share;
+        remember_asked(op, server, message);
+        if (op->only == NULL && op->kind != LES_ASK_SEND_TX)
+            timer_start(&op->hedge, hedge_ms);
+    }
+}
+
+static struct batch *find_batch(struct batch *batches, const struct les_server *server, enum les_kind kind)
+{
+    while (batches != NULL && (batches->server != server || batches->kind != kind))
+        batches = batches->next;
+    return batches;
+}
+
+/* Can op join batch (or a new one)? 0: yes; otherwise the wait. */
+static uint64_t fits_in_ms(const struct les_server *server, const struct les_op *op, const struct batch *open,
+                           uint64_t now)
+{
+    unsigned code = ask_code(op->kind);
+    uint64_t items = ask_items(op) + (open != NULL ? open->items : 0);
+    if (items > flow_client_items_max(&server->flow, code))
+        return open != NULL ? 1 : UINT64_MAX;
+    return session_wait_ms(server, code, items, now);
+}
+
+struct choice {
+    struct les_server *server;
+    uint64_t wait_ms;   /* when server is NULL: until one may be able; UINT64_MAX unknown */
+    unsigned eligible;  /* that were not asked yet */
+    unsigned capable;   /* asked or not */
+};
+
+static struct choice choose(struct les_client *client, const struct les_op *op, struct batch *batches)
+{
+    struct choice choice = {NULL, UINT64_MAX, 0, 0};
+    uint64_t best = UINT64_MAX, now = loop_now_ms(client->loop);
+    for (size_t i = 0; i < client->servers_count; i++) {
+        struct les_server *server = client->servers[i];
+        if (!can_have(server, op, now))
+            continue;
+        choice.capable++;
+        if (was_asked(op, server))
+            continue;
+        choice.eligible++;
+        struct batch *open = ask_merges(op->kind) ? find_batch(batches, server, op->kind) : NULL;
+        uint64_t wait = fits_in_ms(server, op, open, now);
+        if (wait != 0) {
+            choice.wait_ms = wait < choice.wait_ms ? wait : choice.wait_ms;
+            continue;
+        }
+        uint64_t load = burden(server, op, open);
+        if (load < best) {
+            best = load;
+            choice.server = server;
+        }
+    }
+    return choice;
+}
+
+/* Nobody new can be asked. In flight: wait for that. Nobody at all: servers may come, the deadline decides. Otherwise all who
+ * could have it were asked in vain. */
+static void on_exhausted(struct les_op *op, const struct choice *choice)
+{
+    struct les_client *client = op->client;
+    if (op_in_flight(op)) {
+        queue_remove(client, op);
+        op->state = LES_OP_SENT;
+        return;
+    }
+    if (op->asked_count == 0 && choice->capable == 0 && op->only == NULL) {
+        if (!timer_running(&op->hedge))
+            timer_start(&op->hedge, LES_NO_SERVER_WAIT_MS);
+        return; /* stays queued */
+    }
+    if (op->empties > 0 && op->note.lies == 0 && op->empty_needed == 0 && op->rounds < LES_OP_ROUNDS_MAX) {
+        /* What must exist may be on its way to them: a head that was announced a moment ago. */
+        op->rounds++;
+        op->asked_count = 0;
+        queue_remove(client, op);
+        op->state = LES_OP_SENT;
+        timer_start(&op->hedge, LES_ROUND_REST_MS);
+        return;
+    }
+    if (op->empties > 0 && op->note.lies == 0 && op->empty_needed > 0)
+        finish_now(op, STATUS_NOT_FOUND);
+    else
+        finish_now(op, STATUS_UNAVAILABLE);
+}
+
+static void place(struct les_client *client, struct les_op *op, struct batch **batches, uint64_t *wait_ms)
+{
+    struct choice choice = choose(client, op, *batches);
+    if (choice.server == NULL) {
+        if (choice.eligible == 0 || op->asked_count == LES_OP_SERVERS_MAX)
+            on_exhausted(op, &choice);
+        else if (choice.wait_ms < *wait_ms)
+            *wait_ms = choice.wait_ms;
+        return;
+    }
+    struct batch *batch = ask_merges(op->kind) ? find_batch(*batches, choice.server, op->kind) : NULL;
+    if (batch == NULL) {
+        batch = mem_alloc(sizeof *batch);
+        batch->server = choice.server;
+        batch->kind = op->kind;
+        batch->next = *batches;
+        *batches = batch;
+    }
+    batch->ops[batch->count++] = op;
+    batch->items += ask_items(op);
+    if (batch->count == LES_MESSAGE_OPS_MAX || !ask_merges(op->kind)) {
+        struct batch **at = batches;
+        while (*at != batch)
+            at = &(*at)->next;
+        *at = batch->next;
+        if (!batch->server->gone)
+            send_batch(client, batch);
+        mem_free(batch);
+    }
+}
+
+static void on_schedule(struct task *task)
+{
+    struct les_client *client = container_of(task, struct les_client, schedule);
+    struct batch *batches = NULL;
+    uint64_t wait_ms = UINT64_MAX;
+    struct les_op *next;
+    for (struct les_op *op = client->queue_head; op != NULL; op = next) {
+        next = op->next;
+        place(client, op, &batches, &wait_ms);
+        /* place may have finished op, and its owner may have cancelled next. */
+        if (next != NULL && next->state != LES_OP_QUEUED) {
+            loop_defer(client->loop, &client->schedule);
+            break;
+        }
+    }
+    while (batches != NULL) {
+        struct batch *batch = batches;
+        batches = batch->next;
+        if (!batch->server->gone)
+            send_batch(client, batch);
+        mem_free(batch);
+    }
+    if (wait_ms != UINT64_MAX)
+        timer_start(&client->retry, wait_ms);
+}
+
+static void on_retry(struct timer *timer)
+{
+    struct les_client *client = container_of(timer, struct les_client, retry);
+    loop_defer(client->loop, &client->schedule);
+}
+
+void client_on_credit(struct les_server *server)
+{
+    loop_defer(server->client->loop, &server->client->schedule);
+}
+
+/* ---- replies ---- */
+
+void client_op_back(struct les_op *op, struct les_message *message)
+{
+    forget_message(op, message);
+    if (!message->server->gone) /* after Stop the same server may be asked again */
+        for (unsigned i = 0; i < op->asked_count; i++)
+            if (hash32_equal(&op->asked[i], &message->server->id)) {
+                op->asked[i] = op->asked[--op->asked_count];
+                break;
+            }
+    if (op->state == LES_OP_SENT && !op_in_flight(op)) {
+        timer_stop(&op->hedge);
+        queue_add(op->client, op, true);
+    }
+}
+
+static void on_empty(struct les_op *op)
+{
+    op->empties++;
+    if (op->empty_needed > 0 && op->empties >= op->empty_needed) {
+        finish_now(op, STATUS_NOT_FOUND);
+        return;
+    }
+    if (op->state == LES_OP_SENT) {
+        timer_stop(&op->hedge);
+        queue_add(op->client, op, true);
+    }
+}
+
+/* Both sides may disagree about the account field: then the other form is tried once, at the same server (les.md 3.6). */
+static bool try_other_form(struct les_server *server, const struct les_message *message, const struct les_op *op)
+{
+    if (server->account_form_sure)
+        return false;
+    bool named = (message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) || message->kind == LES_ASK_CODE;
+    if (!named)
+        return false;
+    server->account_form_sure = true;
+    server->account_form =
+        server->account_form == LES_ACCOUNT_HASH32 ? LES_ACCOUNT_ADDRESS20 : LES_ACCOUNT_HASH32;
+    return true;
+}
+
+static void judge_op(struct les_server *server, struct les_message *message, struct ask_reply *reply,
+                     size_t position, unsigned *empties, const char **why)
+{
+    struct les_op *op = message->ops[position];
+    const char *lie = NULL;
+    enum ask_verdict verdict = reply == NULL ? ASK_LIE : ask_check(reply, op, position, &lie);
+    switch (verdict) {
+    case ASK_GOOD:
+        if ((message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) || message->kind == LES_ASK_CODE)
+            server->account_form_sure = true;
+        op->answered_by = server->id;
+        finish_now(op, STATUS_OK);
+        return;
+    case ASK_EMPTY:
+        if (try_other_form(server, message, op)) {
+            client_op_back(op, message);
+            return;
+        }
+        ++*empties;
+        forget_message(op, message);
+        on_empty(op);
+        return;
+    case ASK_LIE:
+        *why = reply == NULL ? "a reply that cannot be read" : lie;
+        op->note.lies++;
+        forget_message(op, message);
+        if (op->state == LES_OP_SENT) {
+            timer_stop(&op->hedge);
+            queue_add(op->client, op, true);
+        }
+        return;
+    }
+}
+
+void client_on_reply(struct les_server *server, struct les_message *message, struct span data)
+{
+    struct ask_reply *reply = ask_reply_new(message, data, server->client->crypto);
+    const char *why = reply == NULL ? "a reply that cannot be read" : NULL;
+    unsigned empties = 0;
+    size_t asked = 0;
+    for (size_t i = 0; i < message->ops_count; i++) {
+        struct les_op *op = message->ops[i];
+        if (op == NULL)
+            continue;
+        asked++;
+        op->note.bytes_in += data.size / message->ops_count;
+        judge_op(server, message, reply, i, &empties, &why);
+        message->ops[i] = NULL;
+    }
+    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full messages. */
+    bool padded = reply != NULL && asked == message->ops_count && ask_reply_padded(reply);
+    if (reply != NULL)
+        ask_reply_free(reply);
+    if (server->gone)
+        return;
+    if (why == NULL && padded && empties > 0)
+        why = "data that does not belong to the question";
+    if (why != NULL)
+        session_fault(server, LES_FAULT_LIE, why);
+    else if (padded)
+        session_fault(server, LES_FAULT_PADDING, les_code_name(message->code));
+    else if (empties > 0 && message->kind != LES_ASK_TX_STATUS && message->kind != LES_ASK_HEADERS)
+        session_fault(server, LES_FAULT_EMPTY, les_code_name(message->code));
+    loop_defer(server->client->loop, &server->client->schedule);
+}
+
+void les_blame(struct les_client *client, const struct hash32 *server_id, const char *what)
+{
+    for (size_t i = 0; i < client->servers_count; i++)
+        if (hash32_equal(&client->servers[i]->id, server_id)) {
+            session_fault(client->servers[i], LES_FAULT_LIE, what);
+            return;
+        }
+}
+
+/* ---- servers come and go ---- */
+
+static void on_sweep_server(void *pointer)
+{
+    session_free(pointer);
+}
+
+static void remove_server(struct les_server *server)
+{
+    struct les_client *client = server->client;
+    if (server->gone)
+        return;
+    server->gone = true;
+    for (size_t i = 0; i < client->servers_count; i++)
+        if (client->servers[i] == server) {
+            client->servers[i] = client->servers[--client->servers_count];
+            break;
+        }
+    timer_stop(&server->resume);
+    timer_stop(&server->status_timer);
+    session_void_messages(server);
+    if (server->ready && !client->closing)
+        client->events.on_server_gone(client->owner, server);
+    loop_sweep(client->loop, server, on_sweep_server);
+    loop_defer(client->loop, &client->schedule);
+}
+
+void client_drop(struct les_server *server, enum peer_reason reason, const char *why)
+{
+    if (server->gone)
+        return;
+    struct enode enode;
+    char url[ENODE_TEXT_SIZE];
+    peer_enode(server->peer, &enode);
+    enode_format(url, &enode);
+    log_write(server->client->log, LOG_INFO, "les", "server let go", "why", why, "server", url, "client",
+              peer_client_id(server->peer), NULL);
+    peer_disconnect(server->peer, reason);
+    remove_server(server);
+}
+
+static void on_peer(void *owner, struct peer *peer, const struct peer_cap *shared, size_t shared_count)
+{
+    struct les_client *client = owner;
+    for (size_t i = 0; i < shared_count; i++) {
+        if (strcmp(shared[i].name, CAP_NAME) != 0)
+            continue;
+        if (client->servers_count == LES_SERVERS_MAX) {
+            peer_disconnect(peer, PEER_TOO_MANY);
+            return;
+        }
+        struct les_server *server =
+            session_new(client, peer, shared[i].version, is_trusted(client, peer_id(peer)));
+        peer_set_owner(peer, server);
+        client->servers[client->servers_count++] = server;
+        return;
+    }
+    peer_disconnect(peer, PEER_USELESS);
+}
+
+static void on_message(void *owner, struct peer *peer, const char *cap, unsigned version, unsigned code,
+                       struct span payload)
+{
+    (void)owner, (void)version, (void)cap;
+    struct les_server *server = peer_owner(peer);
+    if (server != NULL)
+        session_message(server, code, payload);
+}
+
+static void on_gone(void *owner, struct peer *peer, enum peer_reason reason, bool remote_said)
+{
+    struct les_client *client = owner;
+    struct les_server *server = peer_owner(peer);
+    log_write(client->log, LOG_INFO, "les", remote_said ? "server left" : "server lost", "reason",
+              peer_reason_text(reason), "client", peer_client_id(peer), NULL);
+    if (server != NULL)
+        remove_server(server);
+}
+
+static void on_dial_failed(void *owner, const struct enode *to, const char *why)
+{
+    struct les_client *client = owner;
+    char url[ENODE_TEXT_SIZE];
+    enode_format(url, to);
+    log_write(client->log, LOG_DEBUG, "les", "server not reached", "why", why, "server", url, NULL);
+}
+
+void client_on_ready(struct les_server *server)
+{
+    struct les_client *client = server->client;
+    char version[24], number[24];
+    log_write(client->log, LOG_INFO, "les", "server connected", "client", peer_client_id(server->peer), "les",
+              log_u64(version, server->version), "head", log_u64(number, server->head.block.number), "trusted",
+              server->trusted ? "yes" : "no", NULL);
+    client->events.on_server(client->owner, server);
+    if (!server->gone)
+        client->events.on_head(client->owner, server, &server->head);
+    loop_defer(client->loop, &client->schedule);
+}
+
+void client_on_head(struct les_server *server)
+{
+    struct les_client *client = server->client;
+    client->events.on_head(client->owner, server, &server->head);
+    loop_defer(client->loop, &client->schedule);
+}
+
+void client_make_status(const struct les_client *client, struct les_status *status, unsigned version, bool trusted)
+{
+    *status = (struct les_status){.version = version,
+                                  .network_id = client->spec->network_id,
+                                  .genesis = client->spec->genesis_hash,
+                                  .has_announce_type = true,
+                                  .announce_type = trusted ? LES_ANNOUNCE_SIGNED : LES_ANNOUNCE_SIMPLE};
+    if (version >= 4) {
+        status->has_fork_id = true;
+        chainspec_fork_id(&status->fork_id, client->spec, client->fork_head.number, client->fork_time);
+    }
+}
+
+const char *client_check_status(const struct les_client *client, const struct les_server *server)
+{
+    const struct les_status *status = &server->status;
+    if (status->version != server->version)
+        return "its Status names another protocol version";
+    if (status->network_id != client->spec->network_id)
+        return "it is on another network id";
+    if (!hash32_equal(&status->genesis, &client->spec->genesis_hash))
+        return "it has another genesis block";
+    if (server->version >= 4 &&
+        (!status->has_fork_id ||
+         chainspec_fork_id_check(client->spec, client->fork_head.number, client->fork_time, &status->fork_id) !=
+             FORK_ID_COMPATIBLE))
+        return "it follows other forks (fork id)";
+    if (!status->has_flow)
+        return "it is not a server (no flow control parameters)";
+    bool serves = status->has_serve_chain_since;
+    for (size_t i = 0; serves && i < LES_COST_CODES_COUNT; i++)
+        if (!status->flow.has_cost[i])
+            return "its cost table is incomplete";
+    if (!serves && !server->trusted)
+        return "it only announces and is not trusted";
+    return NULL;
+}
+
+/* Messages that stayed without a reply: their server is given up. */
+static void on_sweep(struct timer *timer)
+{
+    struct les_client *client = container_of(timer, struct les_client, sweep);
+    uint64_t now = loop_now_ms(client->loop);
+    for (size_t i = client->servers_count; i-- > 0;) {
+        struct les_server *server = client->servers[i];
+        struct les_message *oldest = server->messages;
+        while (oldest != NULL && oldest->next != NULL)
+            oldest = oldest->next;
+        if (oldest == NULL || now - oldest->sent_ms < LES_REPLY_TIMEOUT_MS)
+            continue;
+        session_fault(server, LES_FAULT_TIMEOUT, les_code_name(oldest->code));
+        client_drop(server, PEER_READ_TIMEOUT, "a request stayed without a reply");
+    }
+    timer_start(&client->sweep, SWEEP_INTERVAL_MS);
+}
+
+/* ---- life ---- */
+
+static const struct host_protocol_events HOST_EVENTS = {
+    .on_peer = on_peer,
+    .on_message = on_message,
+    .on_gone = on_gone,
+    .on_dial_failed = on_dial_failed,
+};
+
+static void fill_host_config(struct host_config *host, const struct les_client_config *config)
+{
+    *host = (struct host_config){.key = config->key,
+                                 .client_id = config->client_id,
+                                 .peers_max = LES_SERVERS_MAX,
+                                 .candidates_target = config->servers_target};
+    for (unsigned version = LES_VERSION_MIN; version <= LES_VERSION_MAX; version++) {
+        struct peer_cap *cap = &host->caps[host->caps_count++];
+        snprintf(cap->name, sizeof cap->name, CAP_NAME);
+        cap->version = version;
+        cap->length = les_version_length(version);
+    }
+}
+
+struct les_client *les_client_new(struct loop *loop, struct crypto *crypto, struct log *log,
+                                  const struct les_client_config *config, const struct les_client_events *events,
+                                  void *owner, enum status *status)
+{
+    struct les_client *client = mem_alloc(sizeof *client);
+    struct host_config host;
+    client->loop = loop;
+    client->crypto = crypto;
+    client->log = log;
+    client->spec = config->spec;
+    client->events = *events;
+    client->owner = owner;
+    client->fork_head = config->fork_head;
+    client->fork_time = config->fork_time;
+    loop_random(loop, &client->next_id, sizeof client->next_id);
+    client->next_id >>= 16; /* ids never wrap, and a restarted client does not repeat them */
+    client->schedule.on_run = on_schedule;
+    timer_init(&client->retry, loop, on_retry);
+    timer_init(&client->sweep, loop, on_sweep);
+
+    fill_host_config(&host, config);
+    *status = host_new(&client->host, loop, crypto, log, &host, &HOST_EVENTS, client);
+    mem_wipe(&host.key, sizeof host.key);
+    if (*status != STATUS_OK) {
+        mem_free(client);
+        return NULL;
+    }
+    client->trusted_count = config->trusted_count;
+    client->trusted = mem_alloc((config->trusted_count + 1) * sizeof *client->trusted);
+    for (size_t i = 0; i < config->trusted_count; i++) {
+        enode_id(&client->trusted[i], &config->trusted[i].key);
+        host_add_static(client->host, &config->trusted[i]);
+    }
+    for (size_t i = 0; i < config->peers_count; i++)
+        host_add_static(client->host, &config->peers[i]);
+    timer_start(&client->sweep, SWEEP_INTERVAL_MS);
+    return client;
+}
+
+void les_client_free(struct les_client *client)
+{
+    if (client == NULL)
+        return;
+    client->closing = true;
+    timer_stop(&client->retry);
+    timer_stop(&client->sweep);
+    while (client->servers_count > 0) {
+        struct les_server *server = client->servers[client->servers_count - 1];
+        peer_disconnect(server->peer, PEER_QUITTING);
+        remove_server(server);
+    }
+    task_cancel(&client->schedule);
+    while (client->queue_head != NULL)
+        finish_now(client->queue_head, STATUS_CANCELLED);
+    host_free(client->host);
+    mem_free(client->trusted);
+    /* The schedule task may still be in this turn's list. */
+    loop_sweep(client->loop, client, mem_free);
+}
+
+/* ---- looking at servers ---- */
+
+size_t les_server_count(const struct les_client *client)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < client->servers_count; i++)
+        count += client->servers[i]->ready;
+    return count;
+}
+
+struct les_server *les_server_at(const struct les_client *client, size_t index)
+{
+    for (size_t i = 0; i < client->servers_count; i++)
+        if (client->servers[i]->ready && index-- == 0)
+            return client->servers[i];
+    return NULL;
+}
+
+const struct hash32 *les_server_id(const struct les_server *server)
+{
+    return &server->id;
+}
+
+bool les_server_trusted(const struct les_server *server)
+{
+    return server->trusted;
+}
+
+const struct les_status *les_server_status(const struct les_server *server)
+{
+    return &server->status;
+}
+
+const struct les_head *les_server_head(const struct les_server *server)
+{
+    return &server->head;
+}
+
+void les_server_describe(const struct les_server *server, struct les_server_info *out)
+{
+    uint64_t now = loop_now_ms(server->client->loop);
+    *out = (struct les_server_info){.version = server->version,
+                                    .trusted = server->trusted,
+                                    .frozen = server->frozen,
+                                    .benched = session_benched(server, now),
+                                    .requests = server->requests,
+                                    .items = server->items,
+                                    .lies = server->lies,
+                                    .timeouts = server->timeouts,
+                                    .empties = server->empties,
+                                    .latency_us = server->latency_us,
+                                    .buffer = flow_client_value(&server->flow, now),
+                                    .buffer_limit = server->flow.params.buffer_limit,
+                                    .recharge = server->flow.params.recharge,
+                                    .bytes_in = peer_bytes_in(server->peer),
+                                    .bytes_out = peer_bytes_out(server->peer),
+                                    .score = server->score};
+    peer_enode(server->peer, &out->enode);
+    snprintf(out->client_id, sizeof out->client_id, "%s", peer_client_id(server->peer));
+}
