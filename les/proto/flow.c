@@ -74,8 +74,10 @@ uint64_t flow_client_items_max(const struct flow_client *flow, unsigned code)
 
 uint64_t flow_client_value(const struct flow_client *flow, uint64_t now_ms)
 {
-    uint64_t recharge = flow->recharging ? flow->params.recharge : 0;
-    return recharged(flow->value, flow->params.buffer_limit, recharge, flow->value_ms, now_ms);
+    uint64_t limit = flow->params.buffer_limit, under_way = flow->sum_cost - flow->known_cost;
+    uint64_t value = recharged(flow->value, limit, flow->params.recharge, flow->value_ms, now_ms);
+    uint64_t ceiling = limit > under_way ? limit - under_way : 0;
+    return value < ceiling ? value : ceiling;
 }
 
 uint64_t flow_client_wait_ms(const struct flow_client *flow, uint64_t cost, uint64_t now_ms)
@@ -109,7 +111,7 @@ bool flow_client_reply(struct flow_client *flow, uint64_t request_id, uint64_t b
         i++;
     if (i == flow->pending_count)
         return false;
-    uint64_t sent_later = flow->sum_cost - flow->pending[i].sum_cost;
+    uint64_t snapshot = flow->pending[i].sum_cost, sent_later = flow->sum_cost - snapshot;
     flow->pending[i] = flow->pending[--flow->pending_count];
     client_settle(flow, now_ms);
     uint64_t limit = flow->params.buffer_limit;
@@ -117,7 +119,8 @@ bool flow_client_reply(struct flow_client *flow, uint64_t request_id, uint64_t b
     uint64_t value = reported > sent_later ? reported - sent_later : 0;
     if (value > flow->value)
         flow->value = value;
-    flow->recharging = flow->value < limit;
+    if (sent_later < flow->sum_cost - flow->known_cost)
+        flow->known_cost = snapshot;
     return true;
 }
 
@@ -125,10 +128,9 @@ void flow_client_resume(struct flow_client *flow, uint64_t buffer_value, uint64_
 {
     uint64_t limit = flow->params.buffer_limit;
     flow->pending_count = 0;
-    flow->sum_cost = 0;
+    flow->sum_cost = flow->known_cost = 0;
     flow->value = buffer_value < limit ? buffer_value : limit;
     flow->value_ms = now_ms;
-    flow->recharging = flow->value < limit;
 }
 
 void flow_client_update(struct flow_client *flow, uint64_t buffer_limit, uint64_t recharge,

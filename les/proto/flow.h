@@ -7,13 +7,16 @@
 
 #define FLOW_IN_FLIGHT_MAX 256
 
-/* The client's estimate of its buffer at one server. */
+/* The client's estimate of its buffer at one server: never above what the server has, if the server keeps the rules. The server
+ * may have been full, and so not recharging, until what is under way arrives: the estimate stays below the limit less the cost of
+ * what is not known to have arrived. go-ethereum does not reckon with that and can be frozen on a line with uneven delays. That
+ * nothing recharges before the first reply (trap 17) follows. */
 struct flow_client {
     struct les_flow_params params;
     uint64_t value;          /* estimate at value_ms */
     uint64_t value_ms;
-    bool recharging;         /* not before the first reply (trap 17) */
     uint64_t sum_cost;       /* of everything sent since the last reset */
+    uint64_t known_cost;     /* sum_cost of the newest request known to have arrived: it was answered */
     struct flow_pending {
         uint64_t request_id;
         uint64_t sum_cost;   /* snapshot after sending it */
