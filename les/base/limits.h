@@ -93,6 +93,27 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before
 #define LES_UPDATE_SIZE_MAX 100000 /* key list of a Status or an Announce, as go-ethereum counts it */
 #define LES_PAIR_OVERHEAD   8      /* counted for each pair on top of its bytes */
 #define LES_TD_BITS_MAX     100    /* a larger total difficulty in an announcement drops the server */
+#define SERVER_STATUS_TIMEOUT_MS  5000
+#define SERVER_REQUEST_BYTES_MAX  KIB(32)  /* of every request but SendTxV2; the largest honest one is below 9 KiB */
+#define SERVER_TX_BYTES_MAX       KIB(256) /* of one transaction, with blobs' sidecar left out */
+#define SERVER_QUEUE_JOBS_MAX     512      /* accepted requests of one client; then it is not read for a while */
+#define SERVER_QUEUE_BYTES_MAX    MIB(12)
+#define SERVER_OUT_BYTES_MAX      MIB(4)   /* on their way to a client; then its requests wait */
+#define SERVER_PARALLEL_JOBS      16       /* of one client, while their questions are under way */
+#define SERVER_WINDOW             64       /* questions of one request under way */
+#define SERVER_REPLY_SOFT_BYTES   MIB(2)   /* no further item after this, as go-ethereum */
+#define SERVER_SLICE_US           2000     /* work at a stretch */
+#define SERVER_WAIT_MAX_MS        8000     /* go-ethereum drops a server after 10.5 s; it is stopped before */
+#define SERVER_INVALID_MAX        20       /* items that were not there; one goes each SERVER_INVALID_DECAY_MS */
+#define SERVER_INVALID_DECAY_MS   3600000
+#define SERVER_FREEZE_MIN_MS      700
+#define SERVER_FREEZE_SPREAD_MS   600
+#define SERVER_FREEZE_POLL_MS     100
+#define SERVER_CUT_DELAY_MS       2000     /* between the announcement of less capacity and its effect */
+#define SERVER_ACTIVE_MS          1000     /* a client counts as active for so long after a request */
+#define SERVER_DRAIN_POLL_MS      5        /* looking again at a client whose line was full */
+_Static_assert(SERVER_QUEUE_BYTES_MAX > PEER_MESSAGE_MAX, "a queue takes any message");
+_Static_assert(SERVER_OUT_BYTES_MAX + PEER_MESSAGE_MAX < LINK_QUEUE_BYTES_MAX, "a reply fits behind what waits");
 _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in announce_read looks at the second word");
 
 /* ---- conf ---- */
@@ -126,5 +147,12 @@ _Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits th
 #define CHAIN_WALK_MAX      1024  /* headers walked by parent hash to reach an older one */
 #define CHAIN_FINDS_MAX     16384 /* searches at once */
 _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
+
+/* ---- les/evm ---- */
+#define EVM_MEMORY_MAX      MIB(256) /* of one frame; 2^37 gas would be needed to reach it */
+#define EVM_CODE_CACHE_BYTES MIB(32) /* analysed code that one executor keeps */
+
+/* ---- gateway ---- */
+#define QUERY_ROUNDS_MAX 256 /* runs of one method; each fetches something */
 
 #endif
