@@ -1,58 +1,83 @@
-/* Runs a fuzz target over the files of corpus folders, where the compiler has no fuzzer. A folder
- * without files fails. */
+/* Runs a fuzz target over files: each argument is a file or a folder (all depths). The corpus is so
+ * an ordinary test, with any compiler. Prints the counts; an argument without a file is a failure.
+ */
 #include "les/base/bytes.h"
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool run_file(const char *path)
+static struct buf read_file(const char *path)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return false;
     struct buf bytes = {0};
-    uint8_t chunk[4096];
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    char chunk[16384];
     for (size_t size; (size = fread(chunk, 1, sizeof(chunk), file)) != 0;)
         buf_add(&bytes, chunk, size);
-    bool good = ferror(file) == 0;
-    fclose(file);
-    if (good) {
-        uint8_t *exact = mem_copy(buf_span(&bytes)); /* so that reading past the end is seen */
-        LLVMFuzzerTestOneInput(exact, bytes.size);
-        mem_free(exact);
+    if (ferror(file) != 0) {
+        perror(path);
+        exit(1);
     }
-    buf_free(&bytes);
-    return good;
+    fclose(file);
+    return bytes;
 }
 
-static size_t run_folder(const char *folder)
+static size_t replay(const char *path);
+
+static size_t replay_folder(const char *path)
 {
-    DIR *dir = opendir(folder);
+    DIR *dir = opendir(path);
     size_t count = 0;
-    if (dir == NULL)
-        return 0;
+    if (dir == NULL) {
+        perror(path);
+        exit(1);
+    }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] == '.')
             continue;
-        struct buf path = {0};
-        buf_printf(&path, "%s/%s", folder, entry->d_name);
-        buf_add_u8(&path, 0);
-        count += run_file((const char *)path.data);
-        buf_free(&path);
+        struct buf child = {0};
+        buf_printf(&child, "%s/%s", path, entry->d_name);
+        buf_add_u8(&child, 0);
+        count += replay((const char *)child.data);
+        buf_free(&child);
     }
     closedir(dir);
     return count;
 }
 
-int main(int argc, char **argv)
+static size_t replay(const char *path)
 {
-    bool good = argc > 1;
-    for (int i = 1; i < argc; i++) {
-        size_t count = run_folder(argv[i]);
-        printf("%s: %zu inputs\n", argv[i], count);
-        good = good && count > 0;
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        perror(path);
+        exit(1);
     }
-    return good ? 0 : 1;
+    if (S_ISDIR(info.st_mode))
+        return replay_folder(path);
+    struct buf bytes = read_file(path);
+    /* An exact copy on the heap, so that a sanitizer sees a read past the end. */
+    uint8_t *copy = mem_copy(buf_span(&bytes));
+    if (LLVMFuzzerTestOneInput(copy, bytes.size) != 0)
+        fprintf(stderr, "%s: not wanted in the corpus\n", path);
+    mem_free(copy);
+    buf_free(&bytes);
+    return 1;
+}
+
+int main(int count, char **arguments)
+{
+    bool empty = count < 2;
+    for (int i = 1; i < count; i++) {
+        size_t files = replay(arguments[i]);
+        printf("%s: replayed %zu files\n", arguments[i], files);
+        empty = empty || files == 0;
+    }
+    return empty ? 1 : 0;
 }
