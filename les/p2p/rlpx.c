@@ -382,9 +382,11 @@ void rlpx_feed(struct rlpx *rlpx, struct span bytes)
 
 enum rlpx_event rlpx_next(struct rlpx *rlpx, struct buf *out, uint64_t *code, struct span *payload)
 {
-    struct span in = SPAN(rlpx->in.data + rlpx->in_taken, rlpx->in.size - rlpx->in_taken);
+    struct span in = SPAN_EMPTY;
     *code = 0;
     *payload = SPAN_EMPTY;
+    if (rlpx->in.size > rlpx->in_taken)
+        in = SPAN(rlpx->in.data + rlpx->in_taken, rlpx->in.size - rlpx->in_taken);
     switch (rlpx->state) {
     case WANT_AUTH:
         return auth_take(rlpx, in, out);
@@ -392,7 +394,7 @@ enum rlpx_event rlpx_next(struct rlpx *rlpx, struct buf *out, uint64_t *code, st
         return ack_take(rlpx, in);
     case WANT_HEADER:
     case WANT_DATA:
-        return frame_take(rlpx, code, payload);
+        return in.size ? frame_take(rlpx, code, payload) : RLPX_MORE;
     case BROKEN:
         break;
     }
