@@ -95,7 +95,6 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before
 #define LES_TD_BITS_MAX     100    /* a larger total difficulty in an announcement drops the server */
 #define SERVER_STATUS_TIMEOUT_MS  5000
 #define SERVER_REQUEST_BYTES_MAX  KIB(32)  /* of every request but SendTxV2; the largest honest one is below 9 KiB */
-#define SERVER_TX_BYTES_MAX       KIB(256) /* of one transaction, with blobs' sidecar left out */
 #define SERVER_QUEUE_JOBS_MAX     512      /* accepted requests of one client; then it is not read for a while */
 #define SERVER_QUEUE_BYTES_MAX    MIB(12)
 #define SERVER_OUT_BYTES_MAX      MIB(4)   /* on their way to a client; then its requests wait */

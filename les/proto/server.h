@@ -1,0 +1,157 @@
+/* The server side of LES (les.md 3): sessions with light clients, flow control, announcements, and
+ * the work of answering them out of a backend. Speaks les/2 to les/4 as go-ethereum's client
+ * expects it.
+ *
+ * This is a machine without a network: clients hang on a line (server_attach);
+ * les/proto/server_host.h puts it on devp2p. One loop, one thread. What one client can cost is
+ * bounded (les/base/limits.h): its queue in requests and bytes, the bytes on their way to it, the
+ * time a slice of work may hold the loop; clients take turns question by question.
+ *
+ * Price of service: a request is accepted at its maximum cost by the table of les.md 3.8 and
+ * charged what it really took: the nanoseconds of this thread, times the part of the server's
+ * capacity that recently active clients hold. A client alone on an idle server can so use all of
+ * it, and pays the full price when others want their part. */
+#ifndef LES_PROTO_SERVER_H
+#define LES_PROTO_SERVER_H
+
+#include "les/base/log.h"
+#include "les/base/loop.h"
+#include "les/p2p/peer.h"
+#include "les/proto/wire.h"
+
+/* ---- questions to the backend ---- */
+enum les_answer {
+    LES_ANSWER_GIVEN,
+    LES_ANSWER_NONE,       /* there is no such thing: left out of the reply */
+    LES_ANSWER_UNAVAILABLE /* as NONE, and counted against the client: unknown block, state too old,
+                              absent account */
+};
+
+/* One item of a request; for headers the whole run. Spans are borrowed until les_answer. */
+struct les_question {
+    unsigned code; /* LES_GET_BLOCK_HEADERS ...: which of `ask` */
+    union {
+        struct les_headers_query headers; /* amount 1..192 */
+        struct hash32 block_hash;         /* bodies, receipts */
+        struct les_code_item code;        /* account: 20 bytes (address) or 32 (its keccak) */
+        struct les_proof_item proof; /* account: empty, 20 or 32 bytes; key: at most 32 bytes */
+        struct les_helper_item helper;
+        struct {
+            struct span envelope; /* legacy: the list; typed: type || rlp; well formed */
+            struct hash32 hash;
+        } send_tx;
+        struct hash32 tx_hash;
+    } ask;
+
+    /* The answer. The buffers are the server's; they come empty and the backend appends:
+     * headers: raw headers one after another (none: GIVEN with nothing); body, receipts: one raw
+     * RLP item; code: its bytes; proof, helper: raw trie nodes, and in node_hashes 32 bytes for
+     * each of them in the same order. */
+    struct buf out;
+    struct buf node_hashes;
+    struct buf aux;              /* helper: the header if it was asked for */
+    struct les_tx_status status; /* send_tx, tx_status; error is static text or lies in out */
+
+    void *private_job;
+    bool private_answered;
+    enum les_answer private_answer;
+};
+/* Completes a question; exactly once for each. Legal from within ask and at any time later, until
+ * forget. */
+void les_answer(struct les_question *question, enum les_answer answer);
+
+/* The head of the chain as clients are told. */
+struct les_serve_head {
+    struct les_block_ref block;
+    struct u256 td;
+    bool merged; /* difficulty 0: ordered by number from here on */
+    uint64_t time;
+    bool has_safe, has_finalized;
+    struct les_block_ref safe, finalized;
+    bool has_checkpoint; /* newest section with helper tries */
+    struct les_checkpoint checkpoint;
+};
+
+struct les_backend;
+struct les_backend_ops {
+    /* Starts a question. The backend calls les_answer once, before ask returns or later. */
+    void (*ask)(struct les_backend *backend, struct les_question *question);
+    /* The server wants no answer any more: afterwards question is not touched. Only for questions
+     * not yet answered. */
+    void (*forget)(struct les_backend *backend, struct les_question *question);
+    void (*head)(struct les_backend *backend, struct les_serve_head *out);
+    /* The number of the newest common ancestor of two blocks that were both heads. False: it is not
+     * known any more. */
+    bool (*ancestor)(struct les_backend *backend, const struct hash32 *a, const struct hash32 *b,
+                     uint64_t *number);
+};
+struct les_backend {
+    const struct les_backend_ops *ops;
+};
+
+/* ---- the server ---- */
+struct server;
+struct server_config {
+    const struct chainspec *spec; /* must outlive the server */
+    struct seckey32 key;          /* signs announcements */
+    uint64_t recent_state;        /* serveRecentState: 0 all */
+    uint64_t recent_tx_lookup;    /* recentTxLookup: 0 all, 1 none */
+    uint64_t capacity; /* of a new client, in units of the smallest (16,000 a millisecond); 0 counts
+                          as 1 */
+    uint64_t capacity_total; /* what this server can give; 0 counts as one processor (62) */
+};
+#define SERVER_RECHARGE_UNIT                                                                       \
+    16000ul /* cost units per millisecond, the smallest capacity of go-ethereum */
+#define SERVER_BUFFER_UNIT 96000000ul /* BL at that capacity: 6 s of recharge */
+
+/* backend and crypto must outlive the server; log may be NULL. config is copied. */
+struct server *server_new(struct loop *loop, struct crypto *crypto, struct log *log,
+                          const struct server_config *config, struct les_backend *backend);
+/* Closes every line with "quitting", forgets every question. */
+void server_free(struct server *server);
+/* The backend has a new head. Broadcast to those who want it, if it is ahead of the last broadcast.
+ */
+void server_head_changed(struct server *server);
+
+/* ---- clients ---- */
+struct server_line_ops {
+    bool (*send)(void *line, unsigned code,
+                 struct span payload); /* false: the line cannot take it */
+    /* The server ends it; afterwards the line does not know its client any more and no op is
+     * called. */
+    void (*close)(void *line, enum peer_reason reason);
+    size_t (*queue_size)(void *line); /* bytes on their way */
+    void (*pause)(void *line, bool paused);
+};
+struct server_client;
+/* A client is there: our Status goes out at once. NULL: the Status could not be sent; nothing holds
+ * line then. ops must outlive the client; version is 2 to 4; id is its node id. */
+struct server_client *server_attach(struct server *server, const struct server_line_ops *ops,
+                                    void *line, unsigned version, const struct hash32 *id);
+/* A message of it; payload is borrowed. The client may be gone when this returns: the line was
+ * closed then. */
+void server_message(struct server_client *client, unsigned code, struct span payload);
+/* The line is gone; the client is freed. Not after close. */
+void server_detach(struct server_client *client);
+
+/* Gives the client with this node id a capacity, in units; announced to it. A cut takes effect
+ * after SERVER_CUT_DELAY_MS. False: it is not connected. */
+bool server_set_capacity(struct server *server, const struct hash32 *id, uint64_t capacity);
+
+struct server_stats {
+    uint64_t clients;       /* now, after their Status */
+    uint64_t clients_total; /* so far */
+    uint64_t requests[LES_COST_CODES_COUNT], items[LES_COST_CODES_COUNT];
+    uint64_t replies, reply_bytes;
+    uint64_t ignored; /* requests with no item or too many, or while frozen */
+    uint64_t stops, resumes;
+    uint64_t unavailable;   /* items that counted against a client */
+    uint64_t refused;       /* Status not accepted */
+    uint64_t dropped;       /* closed by us after Status */
+    uint64_t announcements; /* messages sent with a head */
+    uint64_t cost_charged, work_us;
+    uint64_t queued; /* requests waiting or in work, now */
+};
+void server_stats(const struct server *server, struct server_stats *out);
+
+#endif

@@ -1,0 +1,117 @@
+/* Announcements (les.md 3.3): heads to those who want them, capacity to whom it concerns. */
+#include "les/proto/server_internal.h"
+
+#include "les/eth/u256.h"
+
+bool server_head_ahead(const struct les_serve_head *a, const struct les_serve_head *b)
+{
+    if (a->merged && b->merged)
+        return a->block.number > b->block.number;
+    if (a->merged !=
+        b->merged) /* the merge lies between: a total difficulty may stay the same across it */
+        return a->merged;
+    return u256_compare(&a->td, &b->td) > 0;
+}
+
+static uint64_t reorg_depth(struct server *server, const struct les_serve_head *from,
+                            const struct les_serve_head *to)
+{
+    uint64_t common;
+    if (!server->backend->ops->ancestor(server->backend, &from->block.hash, &to->block.hash,
+                                        &common))
+        return from->block.number; /* nothing is known to be shared but the genesis */
+    return from->block.number - common;
+}
+
+struct announcement {
+    struct les_announce message;
+    struct buf simple, signed_; /* encoded when the first client needs them */
+};
+
+static void announcement_init(struct announcement *announcement, const struct les_serve_head *head,
+                              uint64_t depth)
+{
+    *announcement = (struct announcement){.message = {.head = head->block,
+                                                      .td = head->td,
+                                                      .reorg_depth = depth,
+                                                      .has_safe = head->has_safe,
+                                                      .safe = head->safe,
+                                                      .has_finalized = head->has_finalized,
+                                                      .finalized = head->finalized}};
+}
+
+static void announcement_free(struct announcement *announcement)
+{
+    buf_free(&announcement->simple);
+    buf_free(&announcement->signed_);
+}
+
+static struct span announcement_bytes(struct server *server, struct announcement *announcement,
+                                      bool is_signed)
+{
+    struct buf *bytes = is_signed ? &announcement->signed_ : &announcement->simple;
+    if (bytes->size == 0) {
+        struct les_announce message = announcement->message;
+        if (is_signed) {
+            struct hash32 digest;
+            les_announce_digest(&digest, &message);
+            crypto_sign(server->crypto, &message.sign, &digest, &server->config.key);
+            message.has_sign = true;
+        }
+        les_announce_encode(bytes, &message);
+    }
+    return buf_span(bytes);
+}
+
+static void tell(struct server_client *client, struct announcement *announcement,
+                 const struct les_serve_head *head)
+{
+    struct server *server = client->server;
+    if (client->gone || client->state == CLIENT_HANDSHAKE ||
+        client->announce_type == LES_ANNOUNCE_NONE || !server_head_ahead(head, &client->told))
+        return;
+    client->told = *head;
+    bool is_signed = client->announce_type == LES_ANNOUNCE_SIGNED;
+    if (server_send(client, LES_ANNOUNCE, announcement_bytes(server, announcement, is_signed)))
+        server->stats.announcements++;
+}
+
+void server_head_changed(struct server *server)
+{
+    struct les_serve_head head;
+    server->backend->ops->head(server->backend, &head);
+    if (!server_head_ahead(&head, &server->broadcast))
+        return;
+    struct announcement announcement;
+    announcement_init(&announcement, &head, reorg_depth(server, &server->broadcast, &head));
+    server->broadcast = head;
+    struct server_client *next;
+    for (struct server_client *client = server->clients; client != NULL; client = next) {
+        next = client->next;
+        tell(client, &announcement, &head);
+    }
+    announcement_free(&announcement);
+}
+
+void server_tell_newcomer(struct server_client *client)
+{
+    struct server *server = client->server;
+    if (!server_head_ahead(&server->broadcast, &client->told))
+        return;
+    struct announcement announcement;
+    announcement_init(&announcement, &server->broadcast,
+                      reorg_depth(server, &client->told, &server->broadcast));
+    tell(client, &announcement, &server->broadcast);
+    announcement_free(&announcement);
+}
+
+void server_tell_capacity(struct server_client *client, uint64_t capacity)
+{
+    struct les_announce message = {.has_flow = true,
+                                   .buffer_limit = SERVER_BUFFER_UNIT * capacity,
+                                   .recharge = SERVER_RECHARGE_UNIT * capacity};
+    struct buf payload = {0};
+    les_announce_encode(&payload, &message);
+    server_send(client, LES_ANNOUNCE, buf_span(&payload));
+    buf_free(&payload);
+}
