@@ -4,6 +4,9 @@
 
 #define KEPT_CAPACITY_MAX KIB(64) /* a bigger send buffer is given back when it has drained */
 
+#define SLICE_MAX                                                                                  \
+    KIB(256) /* of one write request: queue_size shows the progress of a slow reader */
+
 /* Sends of one turn are gathered in pending and leave in one write; what the kernel does not take
  * at once becomes flying. */
 struct uv_link {
@@ -13,7 +16,7 @@ struct uv_link {
     uv_write_t write;
     uv_shutdown_t shutdown;
     struct buf pending, flying;
-    size_t flying_done;
+    size_t flying_done, slice_size;
     struct task flush;
     struct timer linger;
     bool connected, paused, writing;
@@ -131,29 +134,47 @@ static void drained(struct uv_link *self)
 }
 
 static void flush(struct uv_link *self);
+static void write_slice(struct uv_link *self);
 
 static void on_written(uv_write_t *write, int error)
 {
     struct uv_link *self = container_of(write, struct uv_link, write);
     self->writing = false;
-    size_t size = self->flying.size - self->flying_done;
-    give_back(&self->flying);
     if (self->doomed || self->base.ended)
         return;
-    self->base.queue_size -= size;
-    if (error != 0)
+    if (error != 0) {
         end(self, error);
-    else if (self->base.queue_size == 0)
+        return;
+    }
+    self->base.queue_size -= self->slice_size;
+    self->flying_done += self->slice_size;
+    if (self->flying_done < self->flying.size) {
+        write_slice(self);
+        return;
+    }
+    give_back(&self->flying);
+    if (self->base.queue_size == 0)
         drained(self);
     else
         flush(self);
 }
 
+static void write_slice(struct uv_link *self)
+{
+    size_t left = self->flying.size - self->flying_done;
+    self->slice_size = left < SLICE_MAX ? left : SLICE_MAX;
+    uv_buf_t buffer =
+        uv_buf_init((char *)self->flying.data + self->flying_done, (unsigned)self->slice_size);
+    int error = uv_write(&self->write, (uv_stream_t *)&self->tcp, &buffer, 1, on_written);
+    self->writing = error == 0;
+    if (error != 0)
+        end(self, error);
+}
+
 static void flush(struct uv_link *self)
 {
-    uv_stream_t *stream = (uv_stream_t *)&self->tcp;
     uv_buf_t buffer = uv_buf_init((char *)self->pending.data, (unsigned)self->pending.size);
-    int count = uv_try_write(stream, &buffer, 1);
+    int count = uv_try_write((uv_stream_t *)&self->tcp, &buffer, 1);
     if (count < 0 && count != UV_EAGAIN) {
         end(self, count);
         return;
@@ -169,14 +190,7 @@ static void flush(struct uv_link *self)
     self->flying = self->pending;
     self->pending = empty;
     self->flying_done = written;
-    buffer =
-        uv_buf_init((char *)self->flying.data + written, (unsigned)(self->flying.size - written));
-    self->writing = true;
-    int error = uv_write(&self->write, stream, &buffer, 1, on_written);
-    if (error != 0) {
-        self->writing = false;
-        end(self, error);
-    }
+    write_slice(self);
 }
 
 static void on_flush(struct task *task)
