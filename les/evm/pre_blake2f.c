@@ -1,0 +1,80 @@
+/* The compression function F of BLAKE2b with a number of rounds (EIP-152, RFC 7693). */
+#include "les/evm/precompile_internal.h"
+
+static const uint64_t iv[8] = {0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b,
+                               0xa54ff53a5f1d36f1, 0x510e527fade682d1, 0x9b05688c2b3e6c1f,
+                               0x1f83d9abfb41bd6b, 0x5be0cd19137e2179};
+static const uint8_t sigma[10][16] = {{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
+                                      {14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3},
+                                      {11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4},
+                                      {7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8},
+                                      {9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13},
+                                      {2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9},
+                                      {12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11},
+                                      {13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10},
+                                      {6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5},
+                                      {10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0}};
+
+static uint64_t little_endian(const uint8_t *data)
+{
+    uint64_t value;
+    memcpy(&value, data, 8);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
+static uint64_t rotate(uint64_t value, unsigned bits)
+{
+    return value >> bits | value << (64 - bits);
+}
+
+static void quarter(uint64_t v[16], unsigned a, unsigned b, unsigned c, unsigned d, uint64_t x,
+                    uint64_t y)
+{
+    v[a] += v[b] + x;
+    v[d] = rotate(v[d] ^ v[a], 32);
+    v[c] += v[d];
+    v[b] = rotate(v[b] ^ v[c], 24);
+    v[a] += v[b] + y;
+    v[d] = rotate(v[d] ^ v[a], 16);
+    v[c] += v[d];
+    v[b] = rotate(v[b] ^ v[c], 63);
+}
+
+static void one_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16])
+{
+    for (unsigned i = 0; i < 4; i++)
+        quarter(v, i, 4 + i, 8 + i, 12 + i, m[s[2 * i]], m[s[2 * i + 1]]);
+    for (unsigned i = 0; i < 4; i++)
+        quarter(v, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4, m[s[8 + 2 * i]],
+                m[s[9 + 2 * i]]);
+}
+
+/* rounds[4] h[64] m[128] t[16] final[1]; rounds is big endian, the rest little. */
+bool evm_blake2f(struct span input, struct buf *output)
+{
+    if (input.size != 213 || input.data[212] > 1)
+        return false;
+    uint64_t h[8], m[16], v[16];
+    uint32_t rounds = (uint32_t)be_read(input.data, 4);
+    for (size_t i = 0; i < 8; i++)
+        h[i] = little_endian(input.data + 4 + 8 * i);
+    for (size_t i = 0; i < 16; i++)
+        m[i] = little_endian(input.data + 68 + 8 * i);
+    memcpy(v, h, sizeof h);
+    memcpy(v + 8, iv, sizeof iv);
+    v[12] ^= little_endian(input.data + 196);
+    v[13] ^= little_endian(input.data + 204);
+    if (input.data[212] == 1)
+        v[14] = ~v[14];
+    for (uint32_t i = 0; i < rounds; i++)
+        one_round(v, m, sigma[i % 10]);
+    for (size_t i = 0; i < 8; i++) {
+        h[i] ^= v[i] ^ v[i + 8];
+        for (unsigned j = 0; j < 8; j++)
+            buf_add_u8(output, (uint8_t)(h[i] >> (8 * j)));
+    }
+    return true;
+}
