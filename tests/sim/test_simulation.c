@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-TestSuite(world, .fini = fixture_leak_gate, .timeout = 60);
+TestSuite(simulation, .fini = fixture_leak_gate, .timeout = 60);
 
 /* One side of a connection: remembers, and echoes when told. */
 struct side {
@@ -147,7 +147,7 @@ static uint64_t play(uint64_t seed, uint64_t *events_count)
     return trace;
 }
 
-Test(world, the_same_seed_is_the_same_trace_and_another_is_another)
+Test(simulation, the_same_seed_is_the_same_trace_and_another_is_another)
 {
     uint64_t events_a, events_b, events_c;
     uint64_t a = play(42, &events_a), b = play(42, &events_b), c = play(43, &events_c);
@@ -157,14 +157,14 @@ Test(world, the_same_seed_is_the_same_trace_and_another_is_another)
     cr_assert_gt(events_a, 100);
 }
 
-Test(world, many_seeds_keep_the_stream_whole)
+Test(simulation, many_seeds_keep_the_stream_whole)
 {
     uint64_t state = fixture_seed(), events_count;
     for (int i = 0; i < 50; i++)
         (void)play(fixture_random(&state), &events_count);
 }
 
-Test(world, pieces_differ_from_sends_and_bytes_do_not)
+Test(simulation, pieces_differ_from_sends_and_bytes_do_not)
 {
     struct pair pair;
     pair_open(&pair, 1);
@@ -182,7 +182,7 @@ Test(world, pieces_differ_from_sends_and_bytes_do_not)
     pair_close(&pair);
 }
 
-Test(world, latency_is_kept)
+Test(simulation, latency_is_kept)
 {
     struct pair pair;
     pair_open(&pair, 1);
@@ -201,7 +201,7 @@ Test(world, latency_is_kept)
     pair_close(&pair);
 }
 
-Test(world, bandwidth_is_kept)
+Test(simulation, bandwidth_is_kept)
 {
     struct pair pair;
     pair_open(&pair, 1);
@@ -219,7 +219,7 @@ Test(world, bandwidth_is_kept)
     pair_close(&pair);
 }
 
-Test(world, a_paused_side_fills_the_window_then_the_queue_then_refuses)
+Test(simulation, a_paused_side_fills_the_window_then_the_queue_then_refuses)
 {
     struct pair pair;
     pair_open(&pair, 1);
@@ -244,7 +244,7 @@ Test(world, a_paused_side_fills_the_window_then_the_queue_then_refuses)
     pair_close(&pair);
 }
 
-Test(world, connecting_to_a_closed_port_or_a_refusing_or_missing_host_is_unavailable)
+Test(simulation, connecting_to_a_closed_port_or_a_refusing_or_missing_host_is_unavailable)
 {
     static const char *const targets[] = {"10.0.0.2:1", "10.0.0.2:30303", "10.9.9.9:30303"};
     for (size_t i = 0; i < ARRAY_COUNT(targets); i++) {
@@ -263,7 +263,7 @@ Test(world, connecting_to_a_closed_port_or_a_refusing_or_missing_host_is_unavail
     }
 }
 
-Test(world, connecting_across_a_partition_waits_for_it_or_times_out)
+Test(simulation, connecting_across_a_partition_waits_for_it_or_times_out)
 {
     for (int heals = 0; heals < 2; heals++) {
         struct pair pair;
@@ -283,7 +283,7 @@ Test(world, connecting_across_a_partition_waits_for_it_or_times_out)
     }
 }
 
-Test(world, an_accepted_link_that_is_closed_at_once_closes_in_order)
+Test(simulation, an_accepted_link_that_is_closed_at_once_closes_in_order)
 {
     struct pair pair;
     pair_open(&pair, 6);
@@ -296,7 +296,7 @@ Test(world, an_accepted_link_that_is_closed_at_once_closes_in_order)
     pair_close(&pair);
 }
 
-Test(world, the_last_message_before_a_close_arrives)
+Test(simulation, the_last_message_before_a_close_arrives)
 {
     struct pair pair;
     pair_open(&pair, 7);
@@ -318,7 +318,7 @@ Test(world, the_last_message_before_a_close_arrives)
     pair_close(&pair);
 }
 
-Test(world, a_lingering_link_that_cannot_drain_resets_the_other_side)
+Test(simulation, a_lingering_link_that_cannot_drain_resets_the_other_side)
 {
     struct pair pair;
     pair_open(&pair, 8);
@@ -339,7 +339,7 @@ Test(world, a_lingering_link_that_cannot_drain_resets_the_other_side)
     pair_close(&pair);
 }
 
-Test(world, an_ordered_cut_comes_at_its_byte)
+Test(simulation, an_ordered_cut_comes_at_its_byte)
 {
     for (uint64_t bytes = 1; bytes < 3000; bytes += 333) {
         struct pair pair;
@@ -374,7 +374,7 @@ static void flip(void *owner, struct loop *from, struct loop *to, uint8_t *bytes
         bytes[size - 1] ^= 1;
 }
 
-Test(world, transit_may_change_a_byte)
+Test(simulation, transit_may_change_a_byte)
 {
     struct pair pair;
     pair_open(&pair, 9);
@@ -387,7 +387,7 @@ Test(world, transit_may_change_a_byte)
     pair_close(&pair);
 }
 
-Test(world, closing_while_connecting_is_silent)
+Test(simulation, closing_while_connecting_is_silent)
 {
     for (uint64_t ms = 0; ms < 12; ms++) {
         struct pair pair;
@@ -407,7 +407,7 @@ Test(world, closing_while_connecting_is_silent)
     }
 }
 
-Test(world, a_host_reaches_itself_by_loopback)
+Test(simulation, a_host_reaches_itself_by_loopback)
 {
     struct pair pair;
     pair_open(&pair, 11);
@@ -422,7 +422,7 @@ Test(world, a_host_reaches_itself_by_loopback)
     pair_close(&pair);
 }
 
-Test(world, a_taken_port_or_a_foreign_address_is_unavailable)
+Test(simulation, a_taken_port_or_a_foreign_address_is_unavailable)
 {
     struct pair pair;
     pair_open(&pair, 12);
@@ -450,7 +450,7 @@ static void on_tick(struct timer *timer)
     timer_start(timer, ticker->interval_ms);
 }
 
-Test(world, an_hour_of_timers_takes_no_time_and_is_exact)
+Test(simulation, an_hour_of_timers_takes_no_time_and_is_exact)
 {
     struct world *world = world_new(1);
     struct loop *host = world_host_new(world, "10.0.0.1");
@@ -468,7 +468,7 @@ Test(world, an_hour_of_timers_takes_no_time_and_is_exact)
     world_free(world);
 }
 
-Test(world, wall_clocks_jump_and_differ_and_the_monotonic_one_does_not)
+Test(simulation, wall_clocks_jump_and_differ_and_the_monotonic_one_does_not)
 {
     struct world *world = world_new(1);
     struct loop *a = world_host_new(world, "10.0.0.1"), *b = world_host_new(world, "2001:db8::1");
@@ -492,7 +492,7 @@ static bool ticked_three(void *owner)
     return ((struct ticker *)owner)->count == 3;
 }
 
-Test(world, run_until_stops_at_the_claim_the_limit_or_the_end)
+Test(simulation, run_until_stops_at_the_claim_the_limit_or_the_end)
 {
     struct world *world = world_new(1);
     struct loop *host = world_host_new(world, "10.0.0.1");
@@ -515,7 +515,7 @@ static void on_spin(struct timer *timer)
     timer_start(timer, 0);
 }
 
-Test(world, spinning_without_time_passing_is_a_bug, .signal = SIGABRT)
+Test(simulation, spinning_without_time_passing_is_a_bug, .signal = SIGABRT)
 {
     struct world *world = world_new(1);
     struct timer timer;
@@ -524,7 +524,7 @@ Test(world, spinning_without_time_passing_is_a_bug, .signal = SIGABRT)
     world_run_for_ms(world, 1);
 }
 
-Test(world, random_bytes_of_a_host_depend_on_the_seed_and_the_host_alone)
+Test(simulation, random_bytes_of_a_host_depend_on_the_seed_and_the_host_alone)
 {
     uint8_t bytes[3][2][8];
     static const uint64_t seeds[] = {1, 1, 2};
@@ -563,7 +563,7 @@ static void on_datagram(void *owner, const struct endpoint *from, struct span by
     box->from = *from;
 }
 
-Test(world, datagrams_arrive_get_lost_and_come_twice_as_the_dice_say)
+Test(simulation, datagrams_arrive_get_lost_and_come_twice_as_the_dice_say)
 {
     struct world *world = world_new(3);
     struct loop *a = world_host_new(world, "10.0.0.1"), *b = world_host_new(world, "10.0.0.2");
@@ -620,7 +620,7 @@ static void on_answer(void *owner, enum status status, const struct span *record
         memcpy(answer->first, records[0].data, records[0].size);
 }
 
-Test(world, names_resolve_to_what_the_script_says)
+Test(simulation, names_resolve_to_what_the_script_says)
 {
     struct world *world = world_new(4);
     struct loop *host = world_host_new(world, "10.0.0.1");
@@ -669,7 +669,7 @@ static void on_done(struct work *work)
     job->done_us = loop_now_us(job->host);
 }
 
-Test(world, work_is_done_later_in_the_same_millisecond)
+Test(simulation, work_is_done_later_in_the_same_millisecond)
 {
     struct world *world = world_new(4);
     struct loop *host = world_host_new(world, "10.0.0.1");
@@ -685,7 +685,7 @@ Test(world, work_is_done_later_in_the_same_millisecond)
 
 /* ---- leaks ---- */
 
-Test(world, a_link_left_open_is_a_bug, .signal = SIGABRT)
+Test(simulation, a_link_left_open_is_a_bug, .signal = SIGABRT)
 {
     struct pair pair;
     pair_open(&pair, 1);
@@ -694,14 +694,14 @@ Test(world, a_link_left_open_is_a_bug, .signal = SIGABRT)
     world_free(pair.world);
 }
 
-Test(world, a_listener_left_open_is_a_bug, .signal = SIGABRT)
+Test(simulation, a_listener_left_open_is_a_bug, .signal = SIGABRT)
 {
     struct pair pair;
     pair_open(&pair, 1);
     world_free(pair.world);
 }
 
-Test(world, a_timer_left_running_is_a_bug, .signal = SIGABRT)
+Test(simulation, a_timer_left_running_is_a_bug, .signal = SIGABRT)
 {
     struct world *world = world_new(1);
     struct ticker ticker = {.interval_ms = 10};
