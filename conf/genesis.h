@@ -1,9 +1,10 @@
 /* genesis.json as go-ethereum writes it: the chain's rules, the first header, the first accounts.
  *
- * Numbers may be JSON numbers of any length, decimal strings or 0x strings (either case), "" is zero; hashes and
- * addresses need their full length, an address key of alloc may lack the 0x; storage keys and values may be shorter than
- * 32 bytes. Unknown fields of `config` that end in Block or Time name a fork this program does not know: they are an
- * error unless null, because such a chain cannot be followed. Other unknown fields are ignored. */
+ * Numbers may be JSON numbers of any length, decimal strings or 0x strings (either case), "" is
+ * zero; hashes and addresses need their full length, an address key of alloc may lack the 0x;
+ * storage keys and values may be shorter than 32 bytes. Unknown fields of `config` that end in
+ * Block or Time name a fork this program does not know: they are an error unless null, because such
+ * a chain cannot be followed. Other unknown fields are ignored. */
 #ifndef CONF_GENESIS_H
 #define CONF_GENESIS_H
 
@@ -24,7 +25,8 @@ struct genesis_account {
 };
 
 /* Everything in it belongs to it. accounts are in address order, each address once.
- * After a parse the header lacks its state root and spec its genesis hash; genesis_build fills both. */
+ * After a parse the header lacks its state root and spec its genesis hash; genesis_build fills
+ * both. */
 struct genesis {
     struct chainspec spec;
     struct header header;
@@ -33,15 +35,18 @@ struct genesis {
 };
 
 /* Out:     *out, freed with genesis_free; NULL on failure.
- * Returns: STATUS_OK, STATUS_NOT_FOUND or STATUS_IO (the file), STATUS_LIMIT (larger than GENESIS_FILE_MAX), STATUS_INVALID.
- *          On failure error has got one line that says what, where and what to do. */
+ * Returns: STATUS_OK, STATUS_NOT_FOUND or STATUS_IO (the file), STATUS_LIMIT (larger than
+ * GENESIS_FILE_MAX), STATUS_INVALID. On failure error has got one line that says what, where and
+ * what to do. */
 enum status genesis_load(struct genesis **out, const char *path, struct buf *error) WARN_UNUSED;
 /* The same from memory; name stands for the file in error. json is not kept. */
-enum status genesis_parse(struct genesis **out, struct span json, const char *name, struct buf *error) WARN_UNUSED;
+enum status genesis_parse(struct genesis **out, struct span json, const char *name,
+                          struct buf *error) WARN_UNUSED;
 void genesis_free(struct genesis *genesis); /* NULL is legal */
 
-/* Builds the account trie and the storage tries in store, puts each code there under its hash, and fills
- * header.state_root, spec.genesis_hash and spec.genesis_time. With store NULL only the hashes are computed. */
+/* Builds the account trie and the storage tries in store, puts each code there under its hash, and
+ * fills header.state_root, spec.genesis_hash and spec.genesis_time. With store NULL only the hashes
+ * are computed. */
 void genesis_build(struct genesis *genesis, struct node_store *store);
 
 #endif
