@@ -1,5 +1,5 @@
-/* The table of methods.def, and the prototypes of its handlers for the files that define them. ctx is what the program gave
- * rpc_new. */
+/* The table of methods.def, and the prototypes of its handlers for the files that define them. ctx
+ * is what the program gave rpc_new. */
 #ifndef GATEWAY_METHODS_H
 #define GATEWAY_METHODS_H
 

@@ -4,7 +4,8 @@
 #include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 
-/* A reply can hold at most 2 MiB of nodes; the shortest proof node that is not embedded has 33 bytes. */
+/* A reply can hold at most 2 MiB of nodes; the shortest proof node that is not embedded has 33
+ * bytes. */
 #define REPLY_NODES_MAX 65536
 #define REPLY_ITEMS_MAX 512
 
@@ -47,7 +48,8 @@ uint64_t ask_items(const struct les_op *op)
 
 /* ---- requests ---- */
 
-static struct span account_field(const struct address20 *address, struct hash32 *scratch, enum les_account_form form)
+static struct span account_field(const struct address20 *address, struct hash32 *scratch,
+                                 enum les_account_form form)
 {
     if (form == LES_ACCOUNT_ADDRESS20)
         return SPAN(address->bytes, 20);
@@ -60,10 +62,11 @@ static void encode_bloom(struct buf *out, const struct les_op *op)
     for (size_t i = 0; i < op->ask.bloom.sections; i++) {
         uint8_t key10[CHT_BLOOM_KEY_SIZE];
         cht_bloom_key(key10, op->ask.bloom.bit, op->ask.bloom.first_section + i);
-        les_helper_item_encode(out, &(struct les_helper_item){.type = LES_HELPER_BLOOM,
-                                                              .section = op->ask.bloom.newest_section,
-                                                              .key = SPAN(key10, 10),
-                                                              .aux = LES_AUX_NONE});
+        les_helper_item_encode(out,
+                               &(struct les_helper_item){.type = LES_HELPER_BLOOM,
+                                                         .section = op->ask.bloom.newest_section,
+                                                         .key = SPAN(key10, 10),
+                                                         .aux = LES_AUX_NONE});
     }
 }
 
@@ -82,9 +85,10 @@ static void encode_op(struct buf *out, const struct les_op *op, enum les_account
         rlp_add_hash(out, &op->ask.receipts.block_hash);
         return;
     case LES_ASK_CODE:
-        les_code_item_encode(out, &(struct les_code_item){
-                                      .block_hash = op->ask.code.block_hash,
-                                      .account = account_field(&op->ask.code.address, &scratch, form)});
+        les_code_item_encode(out,
+                             &(struct les_code_item){
+                                 .block_hash = op->ask.code.block_hash,
+                                 .account = account_field(&op->ask.code.address, &scratch, form)});
         return;
     case LES_ASK_PROOF:
         les_proof_item_encode(
@@ -122,8 +126,8 @@ static void encode_op(struct buf *out, const struct les_op *op, enum les_account
     ASSERT(false);
 }
 
-void ask_encode(struct buf *out, const struct les_message *message, struct les_op *const *ops, size_t count,
-                enum les_account_form form)
+void ask_encode(struct buf *out, const struct les_message *message, struct les_op *const *ops,
+                size_t count, enum les_account_form form)
 {
     struct les_writer writer = les_request_begin(out, message->id);
     for (size_t i = 0; i < count; i++)
@@ -136,8 +140,8 @@ void ask_encode(struct buf *out, const struct les_message *message, struct les_o
 struct ask_reply {
     enum les_kind kind;
     size_t ops_count;
-    struct span *items;       /* raw items, or strings for code and aux data */
-    struct hash32 *hashes;    /* of items, for code */
+    struct span *items;    /* raw items, or strings for code and aux data */
+    struct hash32 *hashes; /* of items, for code */
     bool *used;
     size_t items_count;
     struct trie_nodes *nodes; /* proofs */
@@ -221,14 +225,16 @@ static bool split(struct ask_reply *reply, struct span data)
     ASSERT(false);
 }
 
-struct ask_reply *ask_reply_new(const struct les_message *message, struct span data, struct crypto *crypto)
+struct ask_reply *ask_reply_new(const struct les_message *message, struct span data,
+                                struct crypto *crypto)
 {
     (void)crypto;
     struct ask_reply *reply = mem_alloc(sizeof *reply);
     reply->kind = message->kind;
     reply->ops_count = message->ops_count;
     reply->data = data;
-    if (message->kind != LES_ASK_PROOF && message->kind != LES_ASK_TX_STATUS && message->kind != LES_ASK_SEND_TX) {
+    if (message->kind != LES_ASK_PROOF && message->kind != LES_ASK_TX_STATUS &&
+        message->kind != LES_ASK_SEND_TX) {
         reply->items = mem_alloc(REPLY_ITEMS_MAX * sizeof *reply->items);
         reply->used = mem_alloc(REPLY_ITEMS_MAX * sizeof *reply->used);
     }
@@ -323,7 +329,8 @@ static bool item_answers(const struct ask_reply *reply, size_t index, const stru
     }
     struct rlp outer = rlp_reader(item);
     struct rlp list = rlp_list(&outer);
-    return rlp_end(&outer) && receipts_match(SPAN(list.data, list.size), &op->ask.receipts.receipts_root);
+    return rlp_end(&outer) &&
+           receipts_match(SPAN(list.data, list.size), &op->ask.receipts.receipts_root);
 }
 
 static void set_item_answer(struct les_op *op, struct span item)
@@ -339,8 +346,10 @@ static void set_item_answer(struct les_op *op, struct span item)
     }
 }
 
-/* Servers leave unknown items out, so positions shift (les.md 8, trap 20): match by content, in order first. */
-static enum ask_verdict check_item(struct ask_reply *reply, struct les_op *op, size_t position, const char **why)
+/* Servers leave unknown items out, so positions shift (les.md 8, trap 20): match by content, in
+ * order first. */
+static enum ask_verdict check_item(struct ask_reply *reply, struct les_op *op, size_t position,
+                                   const char **why)
 {
     for (size_t step = 0; step < reply->items_count; step++) {
         size_t index = (position + reply->items_count - step) % reply->items_count;
@@ -350,12 +359,14 @@ static enum ask_verdict check_item(struct ask_reply *reply, struct les_op *op, s
         set_item_answer(op, reply->items[index]);
         return ASK_GOOD;
     }
-    return not_there(reply, why, op->kind == LES_ASK_BODY       ? "a body of another block"
-                                 : op->kind == LES_ASK_RECEIPTS ? "receipts that do not match the root"
-                                                                : "code with another hash");
+    return not_there(reply, why,
+                     op->kind == LES_ASK_BODY       ? "a body of another block"
+                     : op->kind == LES_ASK_RECEIPTS ? "receipts that do not match the root"
+                                                    : "code with another hash");
 }
 
-/* Nodes of the reply first, so that each of them is seen to be needed; then those the caller has. */
+/* Nodes of the reply first, so that each of them is seen to be needed; then those the caller has.
+ */
 struct joined_source {
     struct trie_source source;
     struct trie_source *reply;
@@ -379,7 +390,8 @@ static bool on_get_node(struct trie_source *source, const struct hash32 *hash, s
 
 static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, const char **why)
 {
-    struct joined_source joined = {{on_get_node}, trie_nodes_source(reply->nodes), op->ask.proof.known, op};
+    struct joined_source joined = {
+        {on_get_node}, trie_nodes_source(reply->nodes), op->ask.proof.known, op};
     struct trie_walk walk;
     op->answer.proof.nodes_count = 0;
     enum trie_result result =
@@ -433,7 +445,8 @@ static enum ask_verdict check_bloom(struct ask_reply *reply, struct les_op *op, 
         if (result == TRIE_MISSING)
             return ASK_EMPTY;
         op->answer.bloom[i] = result == TRIE_FOUND ? walk.value : SPAN_EMPTY;
-        if (result == TRIE_INVALID || !cht_bloom_decompress(vector, sizeof vector, op->answer.bloom[i])) {
+        if (result == TRIE_INVALID ||
+            !cht_bloom_decompress(vector, sizeof vector, op->answer.bloom[i])) {
             *why = "a BloomTrie proof that does not hold";
             return ASK_LIE;
         }
@@ -449,7 +462,8 @@ static enum ask_verdict check_status(struct ask_reply *reply, struct les_op *op,
     return op->answer.status.state == LES_TX_UNKNOWN ? ASK_EMPTY : ASK_GOOD;
 }
 
-enum ask_verdict ask_check(struct ask_reply *reply, struct les_op *op, size_t position, const char **why)
+enum ask_verdict ask_check(struct ask_reply *reply, struct les_op *op, size_t position,
+                           const char **why)
 {
     switch (op->kind) {
     case LES_ASK_HEADERS:

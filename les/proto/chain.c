@@ -125,11 +125,12 @@ struct block_header *chain_known_hash(const struct chain *chain, const struct ha
     struct block_header *header = table_get(&chain->by_hash, hash->bytes);
     if (header == NULL)
         header = table_get(&chain->old_by_hash, hash->bytes);
-    return header != NULL && chain_known_number(chain, header->header.number) == header ? header : NULL;
+    return header != NULL && chain_known_number(chain, header->header.number) == header ? header
+                                                                                        : NULL;
 }
 
-/* Goes down from the head (or from bottom) as far as headers are linked. Returns true if it met what was canonical before;
- * then *fork is that block's number. */
+/* Goes down from the head (or from bottom) as far as headers are linked. Returns true if it met
+ * what was canonical before; then *fork is that block's number. */
 static bool link_down(struct chain *chain, struct block_header *from, uint64_t *fork)
 {
     struct block_header *header = from;
@@ -183,7 +184,8 @@ static void drop_old_above(struct chain *chain, uint64_t number)
 static void want(struct chain *chain, const struct hash32 *hash, uint64_t number, uint64_t span,
                  const struct hash32 *prefer);
 
-/* The new head does not touch the known chain: fetch what lies between, to learn how deep the reorg went. */
+/* The new head does not touch the known chain: fetch what lies between, to learn how deep the reorg
+ * went. */
 static void want_link(struct chain *chain, struct block_header *old)
 {
     struct block_header *lowest = *window_slot(chain, chain->bottom);
@@ -232,16 +234,18 @@ static void say_head(struct chain *chain, struct block_header *old, bool linked,
     char number[24], votes[24], depth[24], hash[67] = "0x";
     hex_encode(hash + 2, SPAN(chain->head->hash.bytes, 32));
     hash[66] = 0;
-    uint64_t left = old != NULL && linked && fork < old->header.number ? old->header.number - fork : 0;
+    uint64_t left =
+        old != NULL && linked && fork < old->header.number ? old->header.number - fork : 0;
     chain->stats.heads++;
     if (left > 0) {
         chain->stats.reorgs++;
         if (left > chain->stats.deepest_reorg)
             chain->stats.deepest_reorg = left;
     }
-    log_write(chain->log, old == NULL || left > 0 ? LOG_INFO : LOG_DEBUG, "ulc", left > 0 ? "reorg" : "head",
-              "number", log_u64(number, chain->head->header.number), "hash", hash, "votes",
-              log_u64(votes, chain->agreeing), "left_blocks", log_u64(depth, left), NULL);
+    log_write(chain->log, old == NULL || left > 0 ? LOG_INFO : LOG_DEBUG, "ulc",
+              left > 0 ? "reorg" : "head", "number", log_u64(number, chain->head->header.number),
+              "hash", hash, "votes", log_u64(votes, chain->agreeing), "left_blocks",
+              log_u64(depth, left), NULL);
 }
 
 static void set_head(struct chain *chain, struct block_header *head)
@@ -255,7 +259,8 @@ static void set_head(struct chain *chain, struct block_header *head)
     clear_above(chain, head->header.number);
     bool linked = link_down(chain, head, &fork);
     if (linked) {
-        uint64_t floor = head->header.number >= CHAIN_WINDOW ? head->header.number - CHAIN_WINDOW + 1 : 0;
+        uint64_t floor =
+            head->header.number >= CHAIN_WINDOW ? head->header.number - CHAIN_WINDOW + 1 : 0;
         chain->bottom = old_bottom > floor ? old_bottom : floor;
         clear_below(chain, chain->bottom);
         if (old != NULL && fork < old->header.number)
@@ -277,16 +282,16 @@ static void set_head(struct chain *chain, struct block_header *head)
 
 /* ---- votes ---- */
 
-static bool on_get_header(const struct ulc_headers *headers, const struct hash32 *hash, uint64_t *number,
-                          struct hash32 *parent);
+static bool on_get_header(const struct ulc_headers *headers, const struct hash32 *hash,
+                          uint64_t *number, struct hash32 *parent);
 
 struct known_headers {
     struct ulc_headers headers;
     const struct chain *chain;
 };
 
-static bool on_get_header(const struct ulc_headers *headers, const struct hash32 *hash, uint64_t *number,
-                          struct hash32 *parent)
+static bool on_get_header(const struct ulc_headers *headers, const struct hash32 *hash,
+                          uint64_t *number, struct hash32 *parent)
 {
     const struct chain *chain = ((const struct known_headers *)(const void *)headers)->chain;
     const struct block_header *header = table_get(&chain->by_hash, hash->bytes);
@@ -334,8 +339,11 @@ static void want(struct chain *chain, const struct hash32 *hash, uint64_t number
     memset(op, 0, sizeof *op);
     op->on_done = on_done;
     op->kind = LES_ASK_HEADERS;
-    op->ask.headers = (struct les_headers_query){
-        .by_hash = true, .hash = *hash, .amount = span > CHAIN_RUN_MAX ? CHAIN_RUN_MAX : span, .reverse = true};
+    op->ask.headers =
+        (struct les_headers_query){.by_hash = true,
+                                   .hash = *hash,
+                                   .amount = span > CHAIN_RUN_MAX ? CHAIN_RUN_MAX : span,
+                                   .reverse = true};
     if (prefer != NULL)
         op->prefer = *prefer;
     op->empty_needed = 3;
@@ -357,8 +365,9 @@ static void decide(struct chain *chain)
             votes[count] = chain->votes[i].block.hash;
             numbers[count++] = chain->votes[i].block.number;
         }
-    enum ulc_result result = ulc_decide(&decision, &known.headers, votes, numbers, count, chain->need,
-                                        chain->head != NULL ? &chain->head->hash : &HASH32_ZERO);
+    enum ulc_result result =
+        ulc_decide(&decision, &known.headers, votes, numbers, count, chain->need,
+                   chain->head != NULL ? &chain->head->hash : &HASH32_ZERO);
     if (!hash32_is_zero(&decision.missing) && decision.span <= CHAIN_WINDOW)
         want(chain, &decision.missing, decision.missing_number, decision.span, NULL);
     switch (result) {
@@ -367,7 +376,8 @@ static void decide(struct chain *chain)
         set_head(chain, table_get(&chain->by_hash, decision.head.bytes));
         return;
     case ULC_NEED_HEADER:
-        /* Enough servers vote and the link between their heads is on its way: the old head stands meanwhile. */
+        /* Enough servers vote and the link between their heads is on its way: the old head stands
+         * meanwhile. */
         if (!fetching(chain))
             lose_head(chain);
         return;
@@ -476,8 +486,9 @@ static void agree_checkpoint(struct chain *chain)
         for (size_t k = 0; k < les_server_count(chain->client); k++) {
             const struct les_server *other = les_server_at(chain->client, k);
             const struct les_status *theirs = les_server_status(other);
-            same += les_server_trusted(other) && theirs->has_checkpoint &&
-                    memcmp(&theirs->checkpoint, &status->checkpoint, sizeof status->checkpoint) == 0;
+            same +=
+                les_server_trusted(other) && theirs->has_checkpoint &&
+                memcmp(&theirs->checkpoint, &status->checkpoint, sizeof status->checkpoint) == 0;
         }
         if (same >= chain->need) {
             char section[24];
@@ -539,7 +550,8 @@ bool chain_mark_number(const struct chain *chain, enum chain_mark mark, uint64_t
     }
     if (count < chain->need || chain->head == NULL)
         return false;
-    *number = numbers[chain->need - 1]; /* so many servers say that this one or a later one is final */
+    *number =
+        numbers[chain->need - 1]; /* so many servers say that this one or a later one is final */
     if (*number > chain->head->header.number)
         *number = chain->head->header.number;
     return true;
@@ -559,11 +571,12 @@ const char *chain_trouble(struct chain *chain)
     chain_quorum(chain, &quorum);
     if (quorum.connected < quorum.needed)
         snprintf(chain->trouble, sizeof chain->trouble,
-                 "no verified head: %zu of %zu trusted servers are connected and %zu must agree", quorum.connected,
-                 quorum.configured, quorum.needed);
+                 "no verified head: %zu of %zu trusted servers are connected and %zu must agree",
+                 quorum.connected, quorum.configured, quorum.needed);
     else
         snprintf(chain->trouble, sizeof chain->trouble,
-                 "no verified head: %zu of %zu trusted servers are connected, but fewer than %zu stand behind one block",
+                 "no verified head: %zu of %zu trusted servers are connected, but fewer than %zu "
+                 "stand behind one block",
                  quorum.connected, quorum.configured, quorum.needed);
     return chain->trouble;
 }
@@ -575,8 +588,9 @@ static void on_stored_header(void *owner, struct span rlp)
     (void)remember(owner, rlp, false);
 }
 
-struct chain *chain_new(struct loop *loop, struct log *log, struct les_client *client, const struct chainspec *spec,
-                        const struct chain_config *config, const struct chain_events *events, void *owner)
+struct chain *chain_new(struct loop *loop, struct log *log, struct les_client *client,
+                        const struct chainspec *spec, const struct chain_config *config,
+                        const struct chain_events *events, void *owner)
 {
     struct chain *chain = mem_alloc(sizeof *chain);
     uint64_t seed;

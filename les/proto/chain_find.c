@@ -16,11 +16,12 @@ struct chain_search {
     struct chain_find *finds;
     bool by_hash;
     struct hash32 hash;
-    uint64_t number;       /* the header that is wanted ... */
-    uint64_t from;         /* ... and those below it down to this one */
+    uint64_t number; /* the header that is wanted ... */
+    uint64_t from;   /* ... and those below it down to this one */
     bool tried[WAY_COUNT];
     enum way way;
-    struct block_header *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
+    struct block_header
+        *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
     /* one question for a walk, a CHT proof or a header by hash; several for a quorum */
     struct search_op {
         struct les_op op;
@@ -30,7 +31,7 @@ struct chain_search {
     size_t asked, open;
     struct les_cost_note note;
     bool ending;
-    struct task task;      /* takes the next step, never on the stack of the one before */
+    struct task task; /* takes the next step, never on the stack of the one before */
     enum status outcome;
     bool done;
 };
@@ -114,7 +115,8 @@ static void end_search(struct chain_search *search)
     loop_sweep(chain->loop, search, on_search_free);
 }
 
-static void finish_search(struct chain_search *search, enum status status, struct block_header *header)
+static void finish_search(struct chain_search *search, enum status status,
+                          struct block_header *header)
 {
     while (search->finds != NULL) {
         struct chain_find *find = search->finds;
@@ -215,7 +217,8 @@ static void on_walked(struct les_op *op, enum status status)
             struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_PARENT);
             ASSERT(header != NULL); /* the client has decoded it */
             struct block_header *known = chain_known_number(chain, header->header.number);
-            if (known == NULL && chain->head != NULL && header->header.number < chain->head->header.number)
+            if (known == NULL && chain->head != NULL &&
+                header->header.number < chain->head->header.number)
                 chain_keep_canonical(chain, header, HEADER_BY_PARENT);
             block_header_unref(header);
         }
@@ -223,14 +226,16 @@ static void on_walked(struct les_op *op, enum status status)
     step_later(search);
 }
 
-static void ask_walk(struct chain_search *search, const struct block_header *start, uint64_t down_to)
+static void ask_walk(struct chain_search *search, const struct block_header *start,
+                     uint64_t down_to)
 {
     uint64_t distance = start->header.number - down_to;
     struct les_op *op = new_op(search, LES_ASK_HEADERS, on_walked);
-    op->ask.headers = (struct les_headers_query){.by_hash = true,
-                                                 .hash = start->header.parent_hash,
-                                                 .amount = distance > CHAIN_RUN_MAX ? CHAIN_RUN_MAX : distance,
-                                                 .reverse = true};
+    op->ask.headers =
+        (struct les_headers_query){.by_hash = true,
+                                   .hash = start->header.parent_hash,
+                                   .amount = distance > CHAIN_RUN_MAX ? CHAIN_RUN_MAX : distance,
+                                   .reverse = true};
     op->block_number = start->header.number - 1;
     les_start(search->chain->client, op);
 }
@@ -295,7 +300,8 @@ static void on_cht(struct les_op *op, enum status status)
     if (!take_op(search, op))
         return;
     search->tried[WAY_CHT] = true;
-    if (status == STATUS_OK && chain->head != NULL && chain_known_number(chain, search->number) == NULL) {
+    if (status == STATUS_OK && chain->head != NULL &&
+        chain_known_number(chain, search->number) == NULL) {
         struct block_header *header = block_header_new(op->answer.cht.header, HEADER_BY_CHT);
         ASSERT(header != NULL);
         chain_keep_canonical(chain, header, HEADER_BY_CHT);
@@ -331,11 +337,13 @@ static bool choose_way(struct chain_search *search, const struct block_header *s
     const struct hash32 *voters[ULC_SERVERS_MAX];
     uint64_t best = UINT64_MAX, cost[WAY_COUNT];
     size_t count = chain_voters(chain, voters);
-    cost[WAY_WALK] = start != NULL ? (start->header.number - search->number) * HEADER_BYTES : UINT64_MAX;
+    cost[WAY_WALK] =
+        start != NULL ? (start->header.number - search->number) * HEADER_BYTES : UINT64_MAX;
     cost[WAY_QUORUM] = count >= chain->need ? count * HEADER_BYTES : UINT64_MAX;
-    cost[WAY_CHT] = chain->has_checkpoint && search->number / CHT_SECTION <= chain->checkpoint.section
-                        ? cht_bytes(chain)
-                        : UINT64_MAX;
+    cost[WAY_CHT] =
+        chain->has_checkpoint && search->number / CHT_SECTION <= chain->checkpoint.section
+            ? cht_bytes(chain)
+            : UINT64_MAX;
     for (unsigned way = 0; way < WAY_COUNT; way++)
         if (!search->tried[way] && cost[way] < best) {
             best = cost[way];
@@ -391,7 +399,8 @@ static void on_named(struct les_op *op, enum status status)
     if (!take_op(search, op))
         return;
     if (status != STATUS_OK) {
-        finish_search(search, status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE, NULL);
+        finish_search(search, status == STATUS_NOT_FOUND ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE,
+                      NULL);
         return;
     }
     struct rlp items = rlp_reader(op->answer.headers.items);
@@ -404,7 +413,8 @@ static void on_named(struct les_op *op, enum status status)
 static void ask_hash(struct chain_search *search)
 {
     struct les_op *op = new_op(search, LES_ASK_HEADERS, on_named);
-    op->ask.headers = (struct les_headers_query){.by_hash = true, .hash = search->hash, .amount = 1};
+    op->ask.headers =
+        (struct les_headers_query){.by_hash = true, .hash = search->hash, .amount = 1};
     op->empty_needed = (unsigned)search->chain->need;
     les_start(search->chain->client, op);
 }
@@ -419,7 +429,8 @@ static void step_hash(struct chain_search *search)
         finish_search(search, STATUS_OK, known);
     } else if (search->candidate == NULL) {
         ask_hash(search);
-    } else if (search->number > chain->head->header.number || chain_known_number(chain, search->number) != NULL) {
+    } else if (search->number > chain->head->header.number ||
+               chain_known_number(chain, search->number) != NULL) {
         finish_search(search, STATUS_NOT_FOUND, NULL); /* another block holds that number */
     } else {
         step_number(search);
@@ -441,13 +452,13 @@ static void search_step(struct chain_search *search)
 
 /* ---- entry ---- */
 
-static void join_search(struct chain *chain, struct chain_find *find, bool by_hash, const struct hash32 *hash,
-                        uint64_t from, uint64_t number)
+static void join_search(struct chain *chain, struct chain_find *find, bool by_hash,
+                        const struct hash32 *hash, uint64_t from, uint64_t number)
 {
     struct chain_search *search = chain->searches;
-    while (search != NULL &&
-           (search->ending || search->by_hash != by_hash ||
-            (by_hash ? !hash32_equal(&search->hash, hash) : search->number != number || search->from != from)))
+    while (search != NULL && (search->ending || search->by_hash != by_hash ||
+                              (by_hash ? !hash32_equal(&search->hash, hash)
+                                       : search->number != number || search->from != from)))
         search = search->next;
     if (search == NULL) {
         if (chain->searches_count == CHAIN_FINDS_MAX) {

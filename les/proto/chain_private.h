@@ -13,9 +13,9 @@
 struct vote {
     struct hash32 server_id;
     bool connected;
-    bool announced;              /* head is set */
-    struct les_head head;        /* newest word of the server */
-    bool counts;                 /* block is set: the newest head whose header is known */
+    bool announced;       /* head is set */
+    struct les_head head; /* newest word of the server */
+    bool counts;          /* block is set: the newest head whose header is known */
     struct les_block_ref block;
 };
 
@@ -41,10 +41,11 @@ struct chain {
     struct block_header *genesis;
     struct block_header *head;
     size_t agreeing;
-    struct table by_hash;        /* recent headers of every branch; content checked, not believed */
-    struct block_header *canonical[CHAIN_WINDOW]; /* by number modulo; ancestors of head without a gap from bottom on */
+    struct table by_hash; /* recent headers of every branch; content checked, not believed */
+    struct block_header *canonical[CHAIN_WINDOW]; /* by number modulo; ancestors of head without a
+                                                     gap from bottom on */
     uint64_t bottom;
-    struct block_header *old[CHAIN_OLD_MAX];      /* by number modulo; verified one by one */
+    struct block_header *old[CHAIN_OLD_MAX]; /* by number modulo; verified one by one */
     struct table old_by_hash;
     struct fetch fetches[CHAIN_FETCHES_MAX];
     struct {
@@ -52,7 +53,7 @@ struct chain {
         uint64_t until_ms;
     } failed[CHAIN_FAILED_MAX];
     size_t failed_next;
-    struct timer review;         /* again after a failed fetch may be repeated */
+    struct timer review; /* again after a failed fetch may be repeated */
     bool has_checkpoint;
     struct les_checkpoint checkpoint;
     struct chain_search *searches;
@@ -62,8 +63,10 @@ struct chain {
     struct chain_stats stats;
 };
 
-/* Keeps a header that is known to be canonical: in the window if it is the next below bottom, among the old ones otherwise. */
-void chain_keep_canonical(struct chain *chain, struct block_header *header, enum header_proof proof);
+/* Keeps a header that is known to be canonical: in the window if it is the next below bottom, among
+ * the old ones otherwise. */
+void chain_keep_canonical(struct chain *chain, struct block_header *header,
+                          enum header_proof proof);
 /* Ends all searches. */
 void chain_searches_cancel(struct chain *chain);
 /* Trusted servers whose session is up and that serve headers; their ids in out. */

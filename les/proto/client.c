@@ -33,7 +33,7 @@ struct les_client {
     size_t servers_count;
     struct les_op *queue_head, *queue_tail;
     struct task schedule;
-    struct timer retry;   /* flow control or a server that may come */
+    struct timer retry; /* flow control or a server that may come */
     struct timer sweep;
     uint64_t next_id;
     bool closing;
@@ -77,7 +77,8 @@ void les_client_stats(const struct les_client *client, struct les_client_stats *
     *out = client->stats;
 }
 
-void les_client_set_fork_head(struct les_client *client, const struct les_block_ref *head, uint64_t time)
+void les_client_set_fork_head(struct les_client *client, const struct les_block_ref *head,
+                              uint64_t time)
 {
     client->fork_head = *head;
     client->fork_time = time;
@@ -191,8 +192,8 @@ static void on_op_late(struct timer *timer)
     finish_now(op, op->asked_count == 0 ? STATUS_UNAVAILABLE : STATUS_TIMEOUT);
 }
 
-/* Three uses, one at a time: nobody was there to ask; the servers had nothing yet and are asked again; a slow server is
- * hedged by another. */
+/* Three uses, one at a time: nobody was there to ask; the servers had nothing yet and are asked
+ * again; a slow server is hedged by another. */
 static void on_hedge(struct timer *timer)
 {
     struct les_op *op = container_of(timer, struct les_op, hedge);
@@ -278,18 +279,21 @@ static bool can_have(const struct les_server *server, const struct les_op *op, u
 }
 
 /* Less is better: expected time, with what already waits there. */
-static uint64_t burden(const struct les_server *server, const struct les_op *op, const struct batch *open)
+static uint64_t burden(const struct les_server *server, const struct les_op *op,
+                       const struct batch *open)
 {
     uint64_t time_us = server->latency_us != 0 ? server->latency_us : 1000;
     uint64_t load = time_us * (16 + server->items_in_flight + (uint64_t)server->score) / 16;
     if (hash32_equal(&op->prefer, &server->id))
         return 0;
-    return open != NULL ? load / 2 : load; /* company in one message is cheaper than a message of its own */
+    return open != NULL ? load / 2
+                        : load; /* company in one message is cheaper than a message of its own */
 }
 
 /* ---- sending ---- */
 
-static void remember_asked(struct les_op *op, struct les_server *server, struct les_message *message)
+static void remember_asked(struct les_op *op, struct les_server *server,
+                           struct les_message *message)
 {
     if (!was_asked(op, server)) {
         ASSERT(op->asked_count < LES_OP_SERVERS_MAX);
@@ -314,7 +318,8 @@ static void send_batch(struct les_client *client, struct batch *batch)
     batch->count = kept;
     if (kept == 0)
         return;
-    struct les_message *message = mem_alloc(sizeof *message + batch->count * sizeof(struct les_op *));
+    struct les_message *message =
+        mem_alloc(sizeof *message + batch->count * sizeof(struct les_op *));
     struct buf payload = {0};
     message->id = ++client->next_id;
     message->kind = batch->kind;
@@ -345,7 +350,8 @@ static void send_batch(struct les_client *client, struct batch *batch)
     }
 }
 
-static struct batch *find_batch(struct batch *batches, const struct les_server *server, enum les_kind kind)
+static struct batch *find_batch(struct batch *batches, const struct les_server *server,
+                                enum les_kind kind)
 {
     while (batches != NULL && (batches->server != server || batches->kind != kind))
         batches = batches->next;
@@ -353,8 +359,8 @@ static struct batch *find_batch(struct batch *batches, const struct les_server *
 }
 
 /* Can op join batch (or a new one)? 0: yes; otherwise the wait. */
-static uint64_t fits_in_ms(const struct les_server *server, const struct les_op *op, const struct batch *open,
-                           uint64_t now)
+static uint64_t fits_in_ms(const struct les_server *server, const struct les_op *op,
+                           const struct batch *open, uint64_t now)
 {
     unsigned code = ask_code(op->kind);
     uint64_t items = ask_items(op) + (open != NULL ? open->items : 0);
@@ -365,12 +371,13 @@ static uint64_t fits_in_ms(const struct les_server *server, const struct les_op 
 
 struct choice {
     struct les_server *server;
-    uint64_t wait_ms;   /* when server is NULL: until one may be able; UINT64_MAX unknown */
-    unsigned eligible;  /* that were not asked yet */
-    unsigned capable;   /* asked or not */
+    uint64_t wait_ms;  /* when server is NULL: until one may be able; UINT64_MAX unknown */
+    unsigned eligible; /* that were not asked yet */
+    unsigned capable;  /* asked or not */
 };
 
-static struct choice choose(struct les_client *client, const struct les_op *op, struct batch *batches)
+static struct choice choose(struct les_client *client, const struct les_op *op,
+                            struct batch *batches)
 {
     struct choice choice = {NULL, UINT64_MAX, 0, 0};
     uint64_t best = UINT64_MAX, now = loop_now_ms(client->loop);
@@ -397,8 +404,8 @@ static struct choice choose(struct les_client *client, const struct les_op *op, 
     return choice;
 }
 
-/* Nobody new can be asked. In flight: wait for that. Nobody at all: servers may come, the deadline decides. Otherwise all who
- * could have it were asked in vain. */
+/* Nobody new can be asked. In flight: wait for that. Nobody at all: servers may come, the deadline
+ * decides. Otherwise all who could have it were asked in vain. */
 static void on_exhausted(struct les_op *op, const struct choice *choice)
 {
     struct les_client *client = op->client;
@@ -412,7 +419,8 @@ static void on_exhausted(struct les_op *op, const struct choice *choice)
             timer_start(&op->hedge, LES_NO_SERVER_WAIT_MS);
         return; /* stays queued */
     }
-    if (op->empties > 0 && op->note.lies == 0 && op->empty_needed == 0 && op->rounds < LES_OP_ROUNDS_MAX) {
+    if (op->empties > 0 && op->note.lies == 0 && op->empty_needed == 0 &&
+        op->rounds < LES_OP_ROUNDS_MAX) {
         /* What must exist may be on its way to them: a head that was announced a moment ago. */
         op->rounds++;
         op->asked_count = 0;
@@ -427,7 +435,8 @@ static void on_exhausted(struct les_op *op, const struct choice *choice)
         finish_now(op, STATUS_UNAVAILABLE);
 }
 
-static void place(struct les_client *client, struct les_op *op, struct batch **batches, uint64_t *wait_ms)
+static void place(struct les_client *client, struct les_op *op, struct batch **batches,
+                  uint64_t *wait_ms)
 {
     struct choice choice = choose(client, op, *batches);
     if (choice.server == NULL) {
@@ -437,7 +446,8 @@ static void place(struct les_client *client, struct les_op *op, struct batch **b
             *wait_ms = choice.wait_ms;
         return;
     }
-    struct batch *batch = ask_merges(op->kind) ? find_batch(*batches, choice.server, op->kind) : NULL;
+    struct batch *batch =
+        ask_merges(op->kind) ? find_batch(*batches, choice.server, op->kind) : NULL;
     if (batch == NULL) {
         batch = mem_alloc(sizeof *batch);
         batch->server = choice.server;
@@ -525,12 +535,15 @@ static void on_empty(struct les_op *op)
     }
 }
 
-/* Both sides may disagree about the account field: then the other form is tried once, at the same server (les.md 3.6). */
-static bool try_other_form(struct les_server *server, const struct les_message *message, const struct les_op *op)
+/* Both sides may disagree about the account field: then the other form is tried once, at the same
+ * server (les.md 3.6). */
+static bool try_other_form(struct les_server *server, const struct les_message *message,
+                           const struct les_op *op)
 {
     if (server->account_form_sure)
         return false;
-    bool named = (message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) || message->kind == LES_ASK_CODE;
+    bool named = (message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
+                 message->kind == LES_ASK_CODE;
     if (!named)
         return false;
     server->account_form_sure = true;
@@ -539,15 +552,16 @@ static bool try_other_form(struct les_server *server, const struct les_message *
     return true;
 }
 
-static void judge_op(struct les_server *server, struct les_message *message, struct ask_reply *reply,
-                     size_t position, unsigned *empties, const char **why)
+static void judge_op(struct les_server *server, struct les_message *message,
+                     struct ask_reply *reply, size_t position, unsigned *empties, const char **why)
 {
     struct les_op *op = message->ops[position];
     const char *lie = NULL;
     enum ask_verdict verdict = reply == NULL ? ASK_LIE : ask_check(reply, op, position, &lie);
     switch (verdict) {
     case ASK_GOOD:
-        if ((message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) || message->kind == LES_ASK_CODE)
+        if ((message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
+            message->kind == LES_ASK_CODE)
             server->account_form_sure = true;
         op->answered_by = server->id;
         finish_now(op, STATUS_OK);
@@ -588,7 +602,8 @@ void client_on_reply(struct les_server *server, struct les_message *message, str
         judge_op(server, message, reply, i, &empties, &why);
         message->ops[i] = NULL;
     }
-    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full messages. */
+    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full
+     * messages. */
     bool padded = reply != NULL && asked == message->ops_count && ask_reply_padded(reply);
     if (reply != NULL)
         ask_reply_free(reply);
@@ -649,13 +664,14 @@ void client_drop(struct les_server *server, enum peer_reason reason, const char 
     char url[ENODE_TEXT_SIZE];
     peer_enode(server->peer, &enode);
     enode_format(url, &enode);
-    log_write(server->client->log, LOG_INFO, "les", "server let go", "why", why, "server", url, "client",
-              peer_client_id(server->peer), NULL);
+    log_write(server->client->log, LOG_INFO, "les", "server let go", "why", why, "server", url,
+              "client", peer_client_id(server->peer), NULL);
     peer_disconnect(server->peer, reason);
     remove_server(server);
 }
 
-static void on_peer(void *owner, struct peer *peer, const struct peer_cap *shared, size_t shared_count)
+static void on_peer(void *owner, struct peer *peer, const struct peer_cap *shared,
+                    size_t shared_count)
 {
     struct les_client *client = owner;
     for (size_t i = 0; i < shared_count; i++) {
@@ -674,8 +690,8 @@ static void on_peer(void *owner, struct peer *peer, const struct peer_cap *share
     peer_disconnect(peer, PEER_USELESS);
 }
 
-static void on_message(void *owner, struct peer *peer, const char *cap, unsigned version, unsigned code,
-                       struct span payload)
+static void on_message(void *owner, struct peer *peer, const char *cap, unsigned version,
+                       unsigned code, struct span payload)
 {
     (void)owner, (void)version, (void)cap;
     struct les_server *server = peer_owner(peer);
@@ -705,9 +721,10 @@ void client_on_ready(struct les_server *server)
 {
     struct les_client *client = server->client;
     char version[24], number[24];
-    log_write(client->log, LOG_INFO, "les", "server connected", "client", peer_client_id(server->peer), "les",
-              log_u64(version, server->version), "head", log_u64(number, server->head.block.number), "trusted",
-              server->trusted ? "yes" : "no", NULL);
+    log_write(client->log, LOG_INFO, "les", "server connected", "client",
+              peer_client_id(server->peer), "les", log_u64(version, server->version), "head",
+              log_u64(number, server->head.block.number), "trusted", server->trusted ? "yes" : "no",
+              NULL);
     client->events.on_server(client->owner, server);
     if (!server->gone)
         client->events.on_head(client->owner, server, &server->head);
@@ -721,16 +738,19 @@ void client_on_head(struct les_server *server)
     loop_defer(client->loop, &client->schedule);
 }
 
-void client_make_status(const struct les_client *client, struct les_status *status, unsigned version, bool trusted)
+void client_make_status(const struct les_client *client, struct les_status *status,
+                        unsigned version, bool trusted)
 {
-    *status = (struct les_status){.version = version,
-                                  .network_id = client->spec->network_id,
-                                  .genesis = client->spec->genesis_hash,
-                                  .has_announce_type = true,
-                                  .announce_type = trusted ? LES_ANNOUNCE_SIGNED : LES_ANNOUNCE_SIMPLE};
+    *status =
+        (struct les_status){.version = version,
+                            .network_id = client->spec->network_id,
+                            .genesis = client->spec->genesis_hash,
+                            .has_announce_type = true,
+                            .announce_type = trusted ? LES_ANNOUNCE_SIGNED : LES_ANNOUNCE_SIMPLE};
     if (version >= 4) {
         status->has_fork_id = true;
-        chainspec_fork_id(&status->fork_id, client->spec, client->fork_head.number, client->fork_time);
+        chainspec_fork_id(&status->fork_id, client->spec, client->fork_head.number,
+                          client->fork_time);
     }
 }
 
@@ -745,8 +765,8 @@ const char *client_check_status(const struct les_client *client, const struct le
         return "it has another genesis block";
     if (server->version >= 4 &&
         (!status->has_fork_id ||
-         chainspec_fork_id_check(client->spec, client->fork_head.number, client->fork_time, &status->fork_id) !=
-             FORK_ID_COMPATIBLE))
+         chainspec_fork_id_check(client->spec, client->fork_head.number, client->fork_time,
+                                 &status->fork_id) != FORK_ID_COMPATIBLE))
         return "it follows other forks (fork id)";
     if (!status->has_flow)
         return "it is not a server (no flow control parameters)";
@@ -801,8 +821,9 @@ static void fill_host_config(struct host_config *host, const struct les_client_c
 }
 
 struct les_client *les_client_new(struct loop *loop, struct crypto *crypto, struct log *log,
-                                  const struct les_client_config *config, const struct les_client_events *events,
-                                  void *owner, enum status *status)
+                                  const struct les_client_config *config,
+                                  const struct les_client_events *events, void *owner,
+                                  enum status *status)
 {
     struct les_client *client = mem_alloc(sizeof *client);
     struct host_config host;

@@ -1,9 +1,11 @@
-/* The client side of LES: a pool of servers, and questions that some server answers with data which is verified before the
- * caller sees it. What is asked in one turn of the loop is merged into as few messages as the limits allow; a slow server is
- * hedged by another; a lie is held against the server and the same question goes to another one.
+/* The client side of LES: a pool of servers, and questions that some server answers with data which
+ * is verified before the caller sees it. What is asked in one turn of the loop is merged into as
+ * few messages as the limits allow; a slow server is hedged by another; a lie is held against the
+ * server and the same question goes to another one.
  *
- * Trust is not decided here. Data is checked against hashes and roots that the caller knows to be true (les/proto/chain.h);
- * heads and answers that cannot be proved are reported with the name of the server that gave them. */
+ * Trust is not decided here. Data is checked against hashes and roots that the caller knows to be
+ * true (les/proto/chain.h); heads and answers that cannot be proved are reported with the name of
+ * the server that gave them. */
 #ifndef LES_PROTO_CLIENT_H
 #define LES_PROTO_CLIENT_H
 
@@ -30,22 +32,23 @@ enum les_kind {
     LES_ASK_COUNT
 };
 
-/* What one question cost, for the log and the dashboard. Ops merged into one message share its bytes evenly. */
+/* What one question cost, for the log and the dashboard. Ops merged into one message share its
+ * bytes evenly. */
 struct les_cost_note {
-    unsigned servers;     /* that were asked */
+    unsigned servers;             /* that were asked */
     uint64_t bytes_in, bytes_out; /* LES payload, before snappy and frames */
-    unsigned lies;        /* answers that were refused */
+    unsigned lies;                /* answers that were refused */
 };
 
 #define LES_OP_SERVERS_MAX 8
 
-/* One question. Embedded in its owner; must not move, and its memory must stay, until on_done was called.
- * Set kind, ask, on_done and what else is needed, zero the rest, then les_start. on_done comes exactly once, later, also after
- * les_cancel (STATUS_CANCELLED) and when the client is freed.
+/* One question. Embedded in its owner; must not move, and its memory must stay, until on_done was
+ * called. Set kind, ask, on_done and what else is needed, zero the rest, then les_start. on_done
+ * comes exactly once, later, also after les_cancel (STATUS_CANCELLED) and when the client is freed.
  *   STATUS_OK           answer is set and verified; borrowed until on_done returns
  *   STATUS_NOT_FOUND    empty_needed servers said that they have no such thing
- *   STATUS_UNAVAILABLE  no server is left that could be asked; lies and errors are in note and in the log
- *   STATUS_TIMEOUT      deadline_ms passed */
+ *   STATUS_UNAVAILABLE  no server is left that could be asked; lies and errors are in note and in
+ * the log STATUS_TIMEOUT      deadline_ms passed */
 struct les_op {
     enum les_kind kind;
     union {
@@ -65,64 +68,68 @@ struct les_op {
         } code;
         struct {
             struct hash32 block_hash;
-            struct hash32 root;         /* of the trie that is walked */
-            bool in_storage;            /* then address names the account */
+            struct hash32 root; /* of the trie that is walked */
+            bool in_storage;    /* then address names the account */
             struct address20 address;
-            struct hash32 key;          /* keccak(address) or keccak(slot) */
-            unsigned from_level;        /* nodes of the path that known already has */
-            struct trie_source *known;  /* nodes the caller has; may be NULL if from_level is 0 */
+            struct hash32 key;         /* keccak(address) or keccak(slot) */
+            unsigned from_level;       /* nodes of the path that known already has */
+            struct trie_source *known; /* nodes the caller has; may be NULL if from_level is 0 */
         } proof;
         struct {
             uint64_t number;
-            uint64_t section;           /* newest section of the checkpoint */
+            uint64_t section; /* newest section of the checkpoint */
             struct hash32 cht_root;
         } cht;
         struct {
             unsigned bit;
-            uint64_t first_section;     /* consecutive sections, one vector each */
-            size_t sections;            /* 1..LES_BLOOM_SECTIONS_MAX */
+            uint64_t first_section; /* consecutive sections, one vector each */
+            size_t sections;        /* 1..LES_BLOOM_SECTIONS_MAX */
             uint64_t newest_section;
             struct hash32 bloom_root;
         } bloom;
         struct {
-            struct span envelope;       /* must live as long as the op */
+            struct span envelope; /* must live as long as the op */
             struct hash32 hash;
         } send_tx;
         struct hash32 tx_hash;
     } ask;
 
-    uint64_t block_number;   /* a server must have this block ... */
-    bool needs_state;        /* ... and its state */
-    const struct hash32 *only; /* ask just the server with this node id; must live as long as the op */
-    struct hash32 prefer;    /* ask this one first if it can; zero: any */
-    unsigned empty_needed;   /* how many servers must say "no such thing" before NOT_FOUND; 0: it must exist */
-    uint64_t deadline_ms;    /* from les_start; 0: LES_OP_DEADLINE_MS */
+    uint64_t block_number; /* a server must have this block ... */
+    bool needs_state;      /* ... and its state */
+    const struct hash32
+        *only;             /* ask just the server with this node id; must live as long as the op */
+    struct hash32 prefer;  /* ask this one first if it can; zero: any */
+    unsigned empty_needed; /* how many servers must say "no such thing" before NOT_FOUND; 0: it must
+                              exist */
+    uint64_t deadline_ms;  /* from les_start; 0: LES_OP_DEADLINE_MS */
     void (*on_done)(struct les_op *op, enum status status);
 
     union {
         struct {
-            struct span items;          /* payload: raw headers, one after another */
+            struct span items; /* payload: raw headers, one after another */
             size_t count;
         } headers;
-        struct span body;               /* raw body item */
-        struct span receipts;           /* payload of the block's receipt list */
+        struct span body;     /* raw body item */
+        struct span receipts; /* payload of the block's receipt list */
         struct span code;
         struct {
-            enum trie_result result;    /* FOUND or ABSENT */
+            enum trie_result result; /* FOUND or ABSENT */
             struct span value;
-            /* The nodes of the reply that lie on this op's path, in path order: to be kept by hash. */
+            /* The nodes of the reply that lie on this op's path, in path order: to be kept by hash.
+             */
             struct hash32 node_hashes[TRIE_DEPTH_MAX];
             struct span nodes[TRIE_DEPTH_MAX];
             size_t nodes_count;
         } proof;
         struct {
-            struct span header;         /* raw */
+            struct span header; /* raw */
             struct u256 td;
         } cht;
-        struct span bloom[16];          /* compressed vectors as in the BloomTrie (les/eth/cht.h); empty = all zero */
+        struct span bloom[16]; /* compressed vectors as in the BloomTrie (les/eth/cht.h); empty =
+                                  all zero */
         struct les_tx_status status;
     } answer;
-    struct hash32 answered_by;          /* node id */
+    struct hash32 answered_by; /* node id */
     struct les_cost_note note;
 
     /* private to les/proto/client.c */
@@ -142,14 +149,15 @@ struct les_op {
 #define LES_BLOOM_SECTIONS_MAX 16
 
 void les_start(struct les_client *client, struct les_op *op);
-void les_cancel(struct les_op *op); /* idempotent; legal on an op that was never started or is done */
+void les_cancel(
+    struct les_op *op); /* idempotent; legal on an op that was never started or is done */
 
 /* ---- the pool ---- */
 struct les_head {
     struct les_block_ref block;
     struct u256 td;
     uint64_t reorg_depth;
-    bool from_status;               /* the head of its Status, authenticated by the session */
+    bool from_status; /* the head of its Status, authenticated by the session */
     bool has_safe, has_finalized;
     struct les_block_ref safe, finalized;
 };
@@ -158,31 +166,34 @@ struct les_client_events {
     /* A server's Status was accepted. */
     void (*on_server)(void *owner, struct les_server *server);
     void (*on_server_gone)(void *owner, struct les_server *server);
-    /* Its head: right after on_server, and for each announcement. Of a trusted server only announcements with a valid signature
-     * arrive here. */
+    /* Its head: right after on_server, and for each announcement. Of a trusted server only
+     * announcements with a valid signature arrive here. */
     void (*on_head)(void *owner, struct les_server *server, const struct les_head *head);
 };
 
 struct les_client_config {
-    const struct chainspec *spec;   /* must outlive the client */
+    const struct chainspec *spec; /* must outlive the client */
     struct seckey32 key;
     const char *client_id;
-    const struct enode *trusted;    /* dialled and kept; asked for signed announcements */
+    const struct enode *trusted; /* dialled and kept; asked for signed announcements */
     size_t trusted_count;
-    const struct enode *peers;      /* dialled and kept; may serve data */
+    const struct enode *peers; /* dialled and kept; may serve data */
     size_t peers_count;
-    size_t servers_target;          /* candidates from discovery are dialled up to this number */
-    struct les_block_ref fork_head; /* where our fork id is computed: newest head known; time below */
+    size_t servers_target; /* candidates from discovery are dialled up to this number */
+    struct les_block_ref
+        fork_head; /* where our fork id is computed: newest head known; time below */
     uint64_t fork_time;
 };
 
 struct les_client *les_client_new(struct loop *loop, struct crypto *crypto, struct log *log,
-                                  const struct les_client_config *config, const struct les_client_events *events,
-                                  void *owner, enum status *status) WARN_UNUSED;
+                                  const struct les_client_config *config,
+                                  const struct les_client_events *events, void *owner,
+                                  enum status *status) WARN_UNUSED;
 /* Ends every op with STATUS_CANCELLED, disconnects. */
 void les_client_free(struct les_client *client);
 /* The head by quorum moved: later connections show it in the fork id. */
-void les_client_set_fork_head(struct les_client *client, const struct les_block_ref *head, uint64_t time);
+void les_client_set_fork_head(struct les_client *client, const struct les_block_ref *head,
+                              uint64_t time);
 struct host *les_client_host(struct les_client *client); /* for discovery and metrics */
 
 size_t les_server_count(const struct les_client *client);
@@ -192,7 +203,8 @@ bool les_server_trusted(const struct les_server *server);
 const struct les_status *les_server_status(const struct les_server *server);
 const struct les_head *les_server_head(const struct les_server *server);
 
-/* A server's answer turned out false by something that only the caller can see (a lookup that does not hold): counts as a lie. */
+/* A server's answer turned out false by something that only the caller can see (a lookup that does
+ * not hold): counts as a lie. */
 void les_blame(struct les_client *client, const struct hash32 *server_id, const char *what);
 
 struct les_server_info {
@@ -201,7 +213,7 @@ struct les_server_info {
     unsigned version;
     bool trusted, frozen, benched;
     uint64_t requests, items, lies, timeouts, empties;
-    uint64_t latency_us;            /* moving average of a message */
+    uint64_t latency_us; /* moving average of a message */
     uint64_t buffer, buffer_limit, recharge;
     uint64_t bytes_in, bytes_out;
     int score;
@@ -209,9 +221,10 @@ struct les_server_info {
 void les_server_describe(const struct les_server *server, struct les_server_info *out);
 
 struct les_client_stats {
-    uint64_t ops[LES_ASK_COUNT], messages, merged; /* merged: ops that travelled with another in one message */
+    uint64_t ops[LES_ASK_COUNT], messages,
+        merged; /* merged: ops that travelled with another in one message */
     uint64_t lies, hedges, timeouts, unsolicited;
-    uint64_t queued, in_flight;     /* now */
+    uint64_t queued, in_flight; /* now */
 };
 void les_client_stats(const struct les_client *client, struct les_client_stats *out);
 

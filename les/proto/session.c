@@ -18,7 +18,8 @@ static void on_status_late(struct timer *timer)
     client_drop(server, PEER_READ_TIMEOUT, "no Status in time");
 }
 
-/* go-ethereum 1.12.1 and core-geth 1.12.14 changed the account field without a new protocol version (les.md 3.6). */
+/* go-ethereum 1.12.1 and core-geth 1.12.14 changed the account field without a new protocol version
+ * (les.md 3.6). */
 static enum les_account_form guess_account_form(const char *client_id, bool *sure)
 {
     unsigned major, minor, patch;
@@ -40,7 +41,8 @@ static enum les_account_form guess_account_form(const char *client_id, bool *sur
     return young ? LES_ACCOUNT_ADDRESS20 : LES_ACCOUNT_HASH32;
 }
 
-struct les_server *session_new(struct les_client *client, struct peer *peer, unsigned version, bool trusted)
+struct les_server *session_new(struct les_client *client, struct peer *peer, unsigned version,
+                               bool trusted)
 {
     struct les_server *server = mem_alloc(sizeof *server);
     server->client = client;
@@ -115,9 +117,11 @@ void session_fault(struct les_server *server, enum les_fault fault, const char *
     char url[ENODE_TEXT_SIZE], score[24], request[24];
     peer_enode(server->peer, &enode);
     enode_format(url, &enode);
-    log_write(client_log(server->client), fault == LES_FAULT_EMPTY || fault == LES_FAULT_PADDING ? LOG_DEBUG : LOG_WARN,
-              "les", FAULTS[fault].text, "what", what, "server", url, "score",
-              log_u64(score, (uint64_t)server->score), "requests", log_u64(request, server->requests), NULL);
+    log_write(client_log(server->client),
+              fault == LES_FAULT_EMPTY || fault == LES_FAULT_PADDING ? LOG_DEBUG : LOG_WARN, "les",
+              FAULTS[fault].text, "what", what, "server", url, "score",
+              log_u64(score, (uint64_t)server->score), "requests",
+              log_u64(request, server->requests), NULL);
     if (fault == LES_FAULT_LIE) {
         server->lies++;
         client_count_lie(server->client);
@@ -229,9 +233,11 @@ static void take_announce(struct les_server *server, struct span payload)
 
 /* ---- requests ---- */
 
-uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_t items, uint64_t now)
+uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_t items,
+                         uint64_t now)
 {
-    if (!server->ready || server->gone || server->frozen || server->messages_count >= FLOW_IN_FLIGHT_MAX)
+    if (!server->ready || server->gone || server->frozen ||
+        server->messages_count >= FLOW_IN_FLIGHT_MAX)
         return UINT64_MAX;
     uint64_t cost = flow_client_cost(&server->flow, code, items);
     if (cost == UINT64_MAX)
@@ -239,7 +245,8 @@ uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_
     return flow_client_wait_ms(&server->flow, cost, now);
 }
 
-bool session_send(struct les_server *server, struct les_message *message, struct span payload, uint64_t items)
+bool session_send(struct les_server *server, struct les_message *message, struct span payload,
+                  uint64_t items)
 {
     if (!peer_send(server->peer, "les", message->code, payload))
         return false;
@@ -277,8 +284,9 @@ static struct les_message *unlink_message(struct les_server *server, uint64_t id
             continue;
         *at = message->next;
         server->messages_count--;
-        server->items_in_flight -= message->ops_count < server->items_in_flight ? message->ops_count
-                                                                                : server->items_in_flight;
+        server->items_in_flight -= message->ops_count < server->items_in_flight
+                                       ? message->ops_count
+                                       : server->items_in_flight;
         return message;
     }
     return NULL;
@@ -309,7 +317,8 @@ static void learn_latency(struct les_server *server, uint64_t took_us)
         server->latency_dev_us = took_us / 2;
         return;
     }
-    uint64_t distance = took_us > server->latency_us ? took_us - server->latency_us : server->latency_us - took_us;
+    uint64_t distance =
+        took_us > server->latency_us ? took_us - server->latency_us : server->latency_us - took_us;
     server->latency_dev_us = (3 * server->latency_dev_us + distance) / 4;
     server->latency_us = (7 * server->latency_us + took_us) / 8;
 }
@@ -331,7 +340,8 @@ static void take_reply(struct les_server *server, unsigned code, struct span pay
         }
         client_count_unsolicited(server->client);
         session_fault(server, LES_FAULT_UNSOLICITED,
-                      message != NULL ? "reply of another kind than the request" : "reply to a request id that is not open");
+                      message != NULL ? "reply of another kind than the request"
+                                      : "reply to a request id that is not open");
         return;
     }
     struct loop *loop = client_loop(server->client);
@@ -370,8 +380,8 @@ void session_message(struct les_server *server, unsigned code, struct span paylo
     case LES_STOP:
         server->frozen = true;
         timer_start(&server->resume, LES_RESUME_TIMEOUT_MS);
-        log_write(client_log(server->client), LOG_DEBUG, "les", "server asked for a pause", "client",
-                  peer_client_id(server->peer), NULL);
+        log_write(client_log(server->client), LOG_DEBUG, "les", "server asked for a pause",
+                  "client", peer_client_id(server->peer), NULL);
         /* les.md 3.8: what is on the wire is dead, the same server may be asked again. */
         session_void_messages(server);
         return;

@@ -8,7 +8,8 @@ size_t ulc_need(size_t servers, unsigned fraction_percent)
     return need == 0 ? 1 : need;
 }
 
-/* A block that some votes stand behind; the walk replaces it by its parent until enough votes meet. */
+/* A block that some votes stand behind; the walk replaces it by its parent until enough votes meet.
+ */
 struct stand {
     struct hash32 hash;
     uint64_t number;
@@ -22,8 +23,8 @@ struct walk {
     size_t count;
 };
 
-static void add_stand(struct walk *walk, const struct ulc_headers *headers, const struct hash32 *hash,
-                      uint64_t claimed_number, size_t votes)
+static void add_stand(struct walk *walk, const struct ulc_headers *headers,
+                      const struct hash32 *hash, uint64_t claimed_number, size_t votes)
 {
     for (size_t i = 0; i < walk->count; i++)
         if (hash32_equal(&walk->stands[i].hash, hash)) {
@@ -58,8 +59,9 @@ static uint64_t distance_to_others(const struct walk *walk, size_t index)
     return walk->stands[index].number - lowest + 1;
 }
 
-enum ulc_result ulc_decide(struct ulc_decision *out, const struct ulc_headers *headers, const struct hash32 *votes,
-                           const uint64_t *numbers, size_t votes_count, size_t need, const struct hash32 *current)
+enum ulc_result ulc_decide(struct ulc_decision *out, const struct ulc_headers *headers,
+                           const struct hash32 *votes, const uint64_t *numbers, size_t votes_count,
+                           size_t need, const struct hash32 *current)
 {
     struct walk walk = {.count = 0};
     *out = (struct ulc_decision){.span = 1};
