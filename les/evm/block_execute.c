@@ -111,7 +111,7 @@ struct block_run *block_run_open(const struct block_place *place,
         (void)block_fail(run, BLOCK_FAULT_SIGNER);
     } else {
         evm_set_block(run->evm, &run->block);
-        (void)block_system_open(run);
+        outcome->fault = block_system_open(run);
     }
     return run;
 }
@@ -306,11 +306,11 @@ static enum block_fault execute(struct block_run *run, const struct body *body)
          !body_transactions(body, txs, BLOCK_TRANSACTIONS_MAX, &count)))
         (void)block_fail(run, BLOCK_FAULT_BODY);
     for (size_t i = 0; outcome->fault == BLOCK_FAULT_NONE && i < count; i++)
-        (void)block_run_add(run, txs[i]);
+        outcome->fault = block_run_add(run, txs[i]);
     mem_free(txs);
     struct span withdrawals = body->has_withdrawals ? body->withdrawals : SPAN_EMPTY;
     if (outcome->fault == BLOCK_FAULT_NONE)
-        (void)block_run_close(run, SPAN(inside.data, inside.size), withdrawals);
+        outcome->fault = block_run_close(run, SPAN(inside.data, inside.size), withdrawals);
     return outcome->fault == BLOCK_FAULT_NONE ? block_fail(run, compare(run)) : outcome->fault;
 }
 

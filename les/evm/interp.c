@@ -136,87 +136,12 @@ static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
     NEXT();
 #define BODY_O(code, name, pops, pushes) goto own_##name;
 
-FLATTEN enum evm_end run_frame(struct evm *evm, struct evm_frame *frame, bool traced)
-{
-#define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3) [code] = &&at_##name,
-    static const void *const labels[256] = {[0 ... 255] = &&undefined, EVM_OPCODES(X, )};
-#undef X
-    const int16_t *const costs = evm->costs;
-    const struct evm_code *const code = frame->code;
-    struct u256 *const stack = frame->stack;
-    const uint8_t *pc = frame->pc;
-    struct u256 *top = frame->top;
-    int64_t gas = frame->gas;
-    enum evm_end end = EVM_RUNNING;
-    bool stepped = false;
-    NEXT();
+#define INTERPRET evm_interpret
+#define TRACED    0
+#include "les/evm/interp_loop.c.h"
+#undef INTERPRET
+#undef TRACED
 
-#define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3)                                \
-    at_##name : CHECK(code, pops, pushes, EVM_##since);                                            \
-    BODY_##kind(code, name, pops, pushes)
-    EVM_OPCODES(X, )
-#undef X
-
-own_STOP:
-    frame->output = SPAN_EMPTY;
-    FAIL(SUCCESS);
-own_POP:
-    top--;
-    pc++;
-    NEXT();
-own_JUMP:
-    pc = jump_target(code, top--);
-    if (__builtin_expect(pc == NULL, 0))
-        goto bad_jump;
-    if (__builtin_expect(evm_cancelled(evm), 0))
-        FAIL(CANCELLED);
-    NEXT();
-own_JUMPI:
-    top -= 2;
-    if (u256_is_zero(&top[1])) {
-        pc++;
-        NEXT();
-    }
-    pc = jump_target(code, &top[2]);
-    if (__builtin_expect(pc == NULL, 0))
-        goto bad_jump;
-    if (__builtin_expect(evm_cancelled(evm), 0))
-        FAIL(CANCELLED);
-    NEXT();
-own_PC:
-    *++top = u256_from_u64((uint64_t)(pc - code->bytes));
-    pc++;
-    NEXT();
-own_GAS:
-    *++top = u256_from_u64((uint64_t)gas);
-    pc++;
-    NEXT();
-own_JUMPDEST:
-    pc++;
-    NEXT();
-own_PUSH0:
-    *++top = u256_from_u64(0);
-    pc++;
-    NEXT();
-own_INVALID:
-undefined:
-    FAIL(INVALID_OPCODE);
-bad_jump:
-    pc = frame->pc; /* only its address was lost: the frame is over */
-    FAIL(BAD_JUMP);
-stop:
-    SAVE();
-    if (traced && end != EVM_CALLING)
-        trace_step_end(evm, end, gas);
-    return end;
-}
-
-enum evm_end evm_interpret(struct evm *evm, struct evm_frame *frame)
-{
-    return run_frame(evm, frame, false);
-}
-
-enum evm_end evm_interpret_traced(struct evm *evm, struct evm_frame *frame)
-{
-    return run_frame(evm, frame, true);
-}
+#define INTERPRET evm_interpret_traced
+#define TRACED    1
+#include "les/evm/interp_loop.c.h"
