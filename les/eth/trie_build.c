@@ -210,7 +210,7 @@ static struct item *read_item(struct trie *trie, struct span raw, struct prefix 
     if (child.size == 32) {
         struct hash32 hash;
         memcpy(hash.bytes, child.data, 32);
-        if (!node_store_get(trie->store, &hash, &child))
+        if (!node_store_get(trie->store, &hash, &child) || child.size < 32)
             return NULL;
     }
     struct trie_node below;
@@ -243,6 +243,8 @@ static enum status load(struct trie *trie, struct branch *branch, unsigned slot)
     memcpy(hash.bytes, stored, 32);
     if (!node_store_get(trie->store, &hash, &raw))
         return STATUS_NOT_FOUND;
+    if (branch != &trie->top && raw.size < 32)
+        return STATUS_INVALID;
     struct prefix prefix = {.nibbles = 0};
     if (branch != &trie->top) {
         memcpy(prefix.key, branch->item.key, sizeof(prefix.key));
