@@ -154,4 +154,8 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 /* ---- gateway ---- */
 #define QUERY_ROUNDS_MAX 256 /* runs of one method; each fetches something */
 
+/* ---- les/node ---- */
+#define LEDGER_CODE_CACHE_BYTES  MIB(32)
+#define LEDGER_IMPORT_LOG_BLOCKS 1000
+
 #endif
