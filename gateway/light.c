@@ -1,7 +1,5 @@
 #include "gateway/light.h"
 
-#include "gateway/sent.h"
-
 static void on_server(void *owner, struct les_server *server)
 {
     (void)owner, (void)server; /* its head follows */
@@ -82,7 +80,6 @@ enum status light_open(struct light **out, const struct light_options *options)
     light->cache = cache_memory_new(options->cache_bytes, seed);
     light->chain = open_chain(light, options);
     light->objects = objects_new(light->loop, light->log, light->client, light->cache);
-    light->sent = sent_new(light->loop);
     *out = light;
     return STATUS_OK;
 }
@@ -93,7 +90,6 @@ static void on_release(void *pointer)
     struct light *light = pointer;
     objects_free(light->objects);
     chain_free(light->chain);
-    sent_free(light->sent);
     cache_free(light->cache);
     mem_free(light);
 }

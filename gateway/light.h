@@ -7,8 +7,6 @@
 #include "gateway/objects.h"
 #include "les/base/log.h"
 
-struct sent; /* gateway/sent.h */
-
 struct light {
     struct loop *loop;
     struct log *log;
@@ -18,7 +16,6 @@ struct light {
     struct chain *chain;
     struct cache_tier *cache;
     struct objects *objects;
-    struct sent *sent;          /* transactions that went out through this gateway */
     const char *client_version; /* web3_clientVersion */
     /* private */
     void (*on_head)(void *owner, struct block_header *old, struct block_header *new_head,
