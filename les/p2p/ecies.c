@@ -80,7 +80,7 @@ bool ecies_decrypt(struct buf *out, const struct crypto *crypto, const struct se
         return false;
     tag_compute(&tag, &keys, SPAN(packet.data + POINT_SIZE, IV_SIZE + size), auth_data);
     good = crypto_equal(tag.bytes, packet.data + CIPHER_AT + size, TAG_SIZE);
-    if (good) {
+    if (good && size > 0) {
         size_t start = out->size;
         buf_add(out, packet.data + CIPHER_AT, size);
         stream_xor(&keys, packet.data + POINT_SIZE, out->data + start, out->data + start, size);
