@@ -453,6 +453,20 @@ static struct rpc_request *start(struct rpc *rpc, struct span value)
     return request;
 }
 
+static void refuse(struct rpc *rpc, struct span value, struct buf *reply)
+{
+    rpc->counts.refused++;
+    add_error(rpc, reply, value.data[0] == '[', first_id(value), RPC_LIMIT_EXCEEDED,
+              "too many requests under way, try again");
+}
+
+void rpc_refuse(struct rpc *rpc, struct span text, struct buf *reply)
+{
+    struct span value, rest;
+    rpc->counts.requests++;
+    refuse(rpc, json_scan(&value, &rest, text) ? value : SPAN_STR("null"), reply);
+}
+
 enum rpc_outcome rpc_submit(struct rpc *rpc, struct span text, struct buf *reply,
                             struct rpc_request **request,
                             void (*on_reply)(void *owner, struct span reply), void *owner)
@@ -481,9 +495,7 @@ enum rpc_outcome rpc_submit(struct rpc *rpc, struct span text, struct buf *reply
         }
     }
     if (rpc->counts.in_flight >= rpc->options.calls_max) {
-        rpc->counts.refused++;
-        add_error(rpc, reply, value.data[0] == '[', first_id(value), RPC_LIMIT_EXCEEDED,
-                  "too many requests under way, try again");
+        refuse(rpc, value, reply);
         return RPC_REFUSED;
     }
     struct rpc_request *started = start(rpc, value);

@@ -155,6 +155,8 @@ enum rpc_outcome {
 enum rpc_outcome rpc_submit(struct rpc *rpc, struct span text, struct buf *reply,
                             struct rpc_request **request,
                             void (*on_reply)(void *owner, struct span reply), void *owner);
+/* The reply for a message that a transport turns away because of a limit of its own. */
+void rpc_refuse(struct rpc *rpc, struct span text, struct buf *reply);
 /* Nobody waits any more: on_reply will not come, pending calls are cancelled. */
 void rpc_abandon(struct rpc_request *request);
 

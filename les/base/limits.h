@@ -130,11 +130,13 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in anno
 #define FILTER_ALTERNATIVES_MAX 1000    /* addresses of a filter, topics at one position; go-ethereum */
 #define HTTP_BODY_MAX           MIB(5)  /* go-ethereum */
 #define HTTP_REQUEST_TIMEOUT_MS 30000   /* from the first byte of a request to its last; also keep-alive */
+#define HTTP_STALL_INTERVAL_MS  10000   /* how often unread answers are looked at */
+#define HTTP_STALL_CHECKS       3       /* so many times without progress: the connection ends */
 #define HTTP_GZIP_MIN           1024    /* shorter answers are not compressed */
 #define HTTP2_STREAMS_MAX       128     /* of one connection */
 #define WS_MESSAGE_MAX          MIB(32) /* go-ethereum */
 #define WS_QUEUE_MAX            MIB(64) /* bytes waiting for one slow reader; over it the session ends */
-#define WS_CALLS_MAX            256     /* messages of one session under way; then its socket is not read */
+#define WS_CALLS_MAX            256     /* messages of one session under way; more are turned away */
 #define WS_PING_INTERVAL_MS     30000   /* go-ethereum */
 #define WS_PONG_TIMEOUT_MS      30000
 _Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits the queue");
