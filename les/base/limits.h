@@ -55,6 +55,12 @@
 #define DISCV4_TABLE_PER_24_MAX 10            /* and in the whole table */
 #define DISCV4_IN_PER_SECOND_MAX 200          /* datagrams worked on; signature recovery costs 50 us */
 #define DISCV4_IN_PER_IP_MAX    30            /* per second and address */
+#define DISCV4_LOOKUP_NODES_MAX 64            /* remembered in one lookup, the nearest */
+#define DISCV4_SEEDS_MAX        32
+#define DISCV4_REFRESH_MS       1800000       /* between lookups when nothing is wanted */
+#define DISCV4_SEARCH_MS        4000          /* between random lookups while something is wanted */
+#define DISCV4_SEED_MS          30000         /* between calls to the bootnodes while the table is empty */
+#define DISCV4_REVALIDATE_MS    10000         /* between checks of one old node */
 #define DNSDISC_ENTRIES_MAX     4096          /* TXT records taken from one tree */
 #define DNSDISC_LINKS_MAX       8             /* trees followed from one URL */
 #define DNSDISC_ENTRY_MAX       1024          /* characters of one TXT record */
@@ -159,5 +165,8 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 /* ---- les/node ---- */
 #define LEDGER_CODE_CACHE_BYTES  MIB(32)
 #define LEDGER_IMPORT_LOG_BLOCKS 1000
+#define POOL_TXS_MAX             1024 /* picking a block's transactions compares each with each */
+#define POOL_SENDER_TXS_MAX      64
+#define POOL_TX_BYTES_MAX        KIB(128)
 
 #endif
