@@ -99,7 +99,7 @@ static void heap_add(struct loop *loop, struct timer *timer)
     if (loop->timers_count + 1 >= loop->timers_capacity) {
         loop->timers_capacity =
             loop->timers_capacity == 0 ? TIMERS_CAPACITY_MIN : 2 * loop->timers_capacity;
-        loop->timers = mem_realloc(loop->timers, loop->timers_capacity * sizeof(loop->timers[0]));
+        loop->timers = mem_realloc(loop->timers, loop->timers_capacity * sizeof(void *));
     }
     loop->timers_count++;
     sift_up(loop, loop->timers_count, timer);

@@ -66,8 +66,7 @@ void world_schedule(struct event *event, uint64_t due_us)
     world_unschedule(event);
     if (world->events_count + 1 >= world->events_capacity) {
         world->events_capacity = world->events_capacity == 0 ? 64 : 2 * world->events_capacity;
-        world->events =
-            mem_realloc(world->events, world->events_capacity * sizeof(world->events[0]));
+        world->events = mem_realloc(world->events, world->events_capacity * sizeof(void *));
     }
     event->due_us = due_us < world->now_us ? world->now_us : due_us;
     event->sequence = world->sequence++;

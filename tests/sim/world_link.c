@@ -122,6 +122,7 @@ static void end(struct world_link *self, enum status status)
         return;
     }
     self->base.ended = true;
+    world_unschedule(&self->open);
     world_unschedule(&self->pump);
     world_unschedule(&self->reset);
     self->base.events->on_close(self->base.owner, status);
@@ -318,7 +319,7 @@ void world_link_close(struct link *link)
     self->paused = false;
     if (self->deliver.heap_index == 0)
         schedule_delivery(self);
-    world_schedule(&self->linger, self->host->world->now_us + LINK_LINGER_MS * 1000);
+    world_schedule(&self->linger, self->host->world->now_us + LINK_LINGER_MS * UINT64_C(1000));
 }
 
 void world_cut(struct loop *a, struct loop *b)

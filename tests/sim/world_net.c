@@ -162,7 +162,7 @@ void world_set_txt(struct world *world, const char *name, const char *const *tex
     ASSERT(count <= RESOLVE_RECORDS_MAX);
     struct txt *txt = make_txt(world, name);
     txt->status = count == 0 ? STATUS_NOT_FOUND : STATUS_OK;
-    txt->texts = mem_alloc(count * sizeof(txt->texts[0]));
+    txt->texts = mem_alloc(count * sizeof(void *));
     txt->count = count;
     for (size_t i = 0; i < count; i++)
         txt->texts[i] = mem_strdup(texts[i]);
