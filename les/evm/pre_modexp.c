@@ -8,7 +8,7 @@ enum { OSAKA_LENGTH_MAX = 1024 };
 
 struct lengths {
     uint64_t base, exponent, modulus;
-    bool huge; /* one of them is beyond 64 bits */
+    bool base_huge, exponent_huge, modulus_huge; /* beyond 64 bits */
 };
 
 static uint64_t length_at(struct span input, uint64_t offset, bool *huge)
@@ -22,12 +22,10 @@ static uint64_t length_at(struct span input, uint64_t offset, bool *huge)
 
 static struct lengths lengths_of(struct span input)
 {
-    struct lengths out = {0, 0, 0, false};
-    bool base_huge = false, exponent_huge = false, modulus_huge = false;
-    out.base = length_at(input, 0, &base_huge);
-    out.exponent = length_at(input, 32, &exponent_huge);
-    out.modulus = length_at(input, 64, &modulus_huge);
-    out.huge = base_huge || exponent_huge || modulus_huge;
+    struct lengths out = {0};
+    out.base = length_at(input, 0, &out.base_huge);
+    out.exponent = length_at(input, 32, &out.exponent_huge);
+    out.modulus = length_at(input, 64, &out.modulus_huge);
     return out;
 }
 
@@ -75,10 +73,11 @@ uint64_t evm_modexp_gas(enum evm_revision revision, struct span input)
     unsigned head_bits;
     /* Lengths that no memory holds: the price is beyond all gas, unless there is nothing to
      * multiply. */
-    bool no_operands = !lengths.huge && larger == 0 && revision < EVM_OSAKA;
-    if (no_operands)
+    bool operands_huge = lengths.base_huge || lengths.modulus_huge;
+    if (!operands_huge && larger == 0 && revision < EVM_OSAKA)
         return least;
-    if (lengths.huge || larger > UINT32_MAX || lengths.exponent > UINT32_MAX)
+    if (operands_huge || lengths.exponent_huge || larger > UINT32_MAX ||
+        lengths.exponent > UINT32_MAX)
         return UINT64_MAX;
     exponent_size(input, &lengths, &head_bits, &tail);
     WIDE complexity = revision >= EVM_OSAKA    ? complexity_osaka(larger)
@@ -130,7 +129,8 @@ bool evm_modexp(enum evm_revision revision, struct span input, struct buf *outpu
 {
     struct lengths lengths = lengths_of(input);
     if (revision >= EVM_OSAKA &&
-        (lengths.huge || lengths.base > OSAKA_LENGTH_MAX || lengths.exponent > OSAKA_LENGTH_MAX ||
+        (lengths.base_huge || lengths.exponent_huge || lengths.modulus_huge ||
+         lengths.base > OSAKA_LENGTH_MAX || lengths.exponent > OSAKA_LENGTH_MAX ||
          lengths.modulus > OSAKA_LENGTH_MAX))
         return false;
     if (lengths.modulus == 0)
