@@ -161,12 +161,23 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 
 /* ---- gateway ---- */
 #define QUERY_ROUNDS_MAX 256 /* runs of one method; each fetches something */
+#define QUERY_DOUBTED_MAX 8  /* servers whose word about one transaction did not hold */
 
-/* ---- les/node ---- */
-#define LEDGER_CODE_CACHE_BYTES  MIB(32)
-#define LEDGER_IMPORT_LOG_BLOCKS 1000
-#define POOL_TXS_MAX             1024 /* picking a block's transactions compares each with each */
-#define POOL_SENDER_TXS_MAX      64
-#define POOL_TX_BYTES_MAX        KIB(128)
+/* ---- gateway: transactions, logs, fees ---- */
+#define SEND_TX_SIZE_MAX     KIB(128) /* of an envelope without sidecars, as go-ethereum's pool */
+#define SENT_TXS_MAX         1024     /* own transactions remembered until they are mined */
+#define SENT_BYTES_MAX       MIB(16)
+#define SENT_KEEP_MS         (3 * 3600 * 1000ul) /* as go-ethereum's pool keeps what does not move */
+#define LOGS_HEADERS_MAX     10000    /* blocks whose headers one eth_getLogs walks; old sections go by BloomBits */
+#define LOGS_SECTIONS_MAX    64       /* sections of BloomBits that one eth_getLogs reads */
+#define LOGS_VECTORS_MAX     1536     /* bit vectors of one section: 3 for each address and topic */
+#define LOGS_RESULTS_MAX     10000    /* Infura */
+#define LOGS_BYTES_MAX       24000000 /* of one answer */
+#define LOGS_WINDOW          128      /* blocks of which receipts and bodies are fetched at once */
+#define FEE_HISTORY_MAX      1024     /* blocks of eth_feeHistory, go-ethereum */
+#define FEE_REWARDS_MAX      100      /* blocks of it when rewards are wanted: bodies and receipts of each */
+#define FEE_PERCENTILES_MAX  100      /* go-ethereum */
+#define FEE_WINDOW           32       /* blocks of it that are fetched at once */
+_Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a batch");
 
 #endif
