@@ -10,9 +10,8 @@
 
 #define TRIE_DEPTH_MAX    65
 #define TRIE_KEY_SIZE_MAX 32
-#define TRIE_NODE_SIZE_MAX                                                                         \
-    4224 /* of proof nodes: the largest is a BloomTrie leaf with an uncompressed 4096-byte bit     \
-            vector */
+/* Of a proof node: the largest is a BloomTrie leaf with an uncompressed vector of 4096 bytes. */
+#define TRIE_NODE_SIZE_MAX 4224
 
 enum trie_result {
     TRIE_FOUND,   /* value is set, borrowed from the node */
@@ -30,8 +29,7 @@ struct trie_source {
 struct trie_walk {
     struct span value;     /* TRIE_FOUND: not empty */
     struct hash32 missing; /* TRIE_MISSING */
-    unsigned depth; /* nodes that were taken from the source, root included; as LES `fromLevel`
-                       counts them */
+    unsigned depth;        /* nodes taken from the source, as LES `fromLevel` counts them */
 };
 
 /* key is the trie's key as bytes (state: keccak(address); CHT: 8 bytes big endian; list:

@@ -130,7 +130,7 @@ static struct branch *new_branch(struct trie *trie, const uint8_t *key, unsigned
 
 static void set_value(struct trie *trie, struct leaf *leaf, struct span value)
 {
-    if (value.size > leaf->capacity) {
+    if (!leaf->room || value.size > leaf->capacity) {
         leaf->capacity = (uint32_t)((value.size + 15) & ~(size_t)15);
         leaf->room = take_memory(trie, leaf->capacity);
     }
