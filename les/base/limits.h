@@ -180,4 +180,12 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define FEE_WINDOW           32       /* blocks of it that are fetched at once */
 _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a batch");
 
+/* ---- les/node ---- */
+#define LEDGER_CODE_CACHE_BYTES  MIB(32)
+#define LEDGER_IMPORT_LOG_BLOCKS 1000
+#define POOL_TXS_MAX             1024 /* picking a block's transactions compares each with each */
+#define POOL_SENDER_TXS_MAX      64
+#define POOL_TX_BYTES_MAX        KIB(128)
+#define DEVCHAIN_PAYEES          64 /* accounts that its traffic pays in turn */
+
 #endif
