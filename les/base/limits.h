@@ -19,6 +19,13 @@
 #define LOG_VALUE_MAX        512      /* characters of one value in a log line, before escaping */
 #define LOG_LINE_MAX         4096
 
+/* ---- les/eth ---- */
+#define RLP_DEPTH_MAX          1024  /* open lists while rlp_valid walks */
+#define HEADER_EXTRA_MAX       4096  /* clique checkpoints carry every signer */
+#define HEADER_RLP_MAX         5120
+#define BLOCK_TRANSACTIONS_MAX 16384 /* 45 million gas hold 2,142 */
+_Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fits");
+
 /* ---- les/p2p ---- */
 #define RLPX_FRAME_MAX          (MIB(16) - 1) /* devp2p: size field of 24 bits */
 #define RLPX_HANDSHAKE_MAX      2048          /* auth and ack packets */

@@ -2,10 +2,8 @@
 #ifndef LES_ETH_HEADER_H
 #define LES_ETH_HEADER_H
 
+#include "les/base/limits.h"
 #include "les/eth/types.h"
-
-#define HEADER_EXTRA_MAX 4096  /* clique checkpoints carry every signer */
-#define HEADER_RLP_MAX   5120
 
 struct header {
     struct hash32 parent_hash;
@@ -37,7 +35,7 @@ struct header {
 #define HEADER_HAS_BEACON_ROOT(header) ((header)->fields >= 5)
 #define HEADER_HAS_REQUESTS(header)    ((header)->fields >= 6)
 
-/* Strict: exactly the known fields, no trailing bytes. rlp must outlive header (extra). False: header is zeroed. */
+/* Strict: exactly the known fields (the two of Cancun only together), no trailing bytes. rlp must outlive header (extra). False: header is zeroed. */
 bool header_decode(struct header *header, struct span rlp) WARN_UNUSED;
 void header_encode(struct buf *out, const struct header *header);
 void header_hash(struct hash32 *out, const struct header *header);
@@ -49,6 +47,8 @@ struct body {
     struct span withdrawals;  /* payload of the list; only if has_withdrawals */
     bool has_withdrawals;
 };
+/* Strict as far as it shows: lists where lists must be, transactions as les/eth/envelope.h has them (at most
+ * BLOCK_TRANSACTIONS_MAX); their insides are not checked. False: body is zeroed. */
 bool body_decode(struct body *body, struct span rlp) WARN_UNUSED;
 /* Does body belong to header: transactions root, uncles hash, withdrawals root and presence? */
 bool body_matches(const struct body *body, const struct header *header) WARN_UNUSED;
@@ -64,9 +64,7 @@ struct withdrawal { /* EIP-4895 */
 };
 bool withdrawal_decode(struct withdrawal *out, struct span rlp) WARN_UNUSED;
 
-/* A whole block as in a chain RLP file: [header, transactions, uncles(, withdrawals)]. */
+/* A whole block as in a chain RLP file: [header, transactions, uncles(, withdrawals)]. The header is not decoded. */
 bool block_split(struct span *header_rlp, struct body *body, struct span block_rlp) WARN_UNUSED;
-
-#define BLOCK_TRANSACTIONS_MAX 16384
 
 #endif

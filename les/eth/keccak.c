@@ -38,8 +38,11 @@ static const uint64_t ROUND_CONSTANTS[24] = {
 #define ROUND(out, in, constant)                                                                   \
     do {                                                                                           \
         uint64_t b0, b1, b2, b3, b4, c[5], d[5];                                                   \
-        for (int x = 0; x < 5; x++)                                                                \
-            c[x] = in[x] ^ in[x + 5] ^ in[x + 10] ^ in[x + 15] ^ in[x + 20];                       \
+        c[0] = in[0] ^ in[5] ^ in[10] ^ in[15] ^ in[20];                                           \
+        c[1] = in[1] ^ in[6] ^ in[11] ^ in[16] ^ in[21];                                           \
+        c[2] = in[2] ^ in[7] ^ in[12] ^ in[17] ^ in[22];                                           \
+        c[3] = in[3] ^ in[8] ^ in[13] ^ in[18] ^ in[23];                                           \
+        c[4] = in[4] ^ in[9] ^ in[14] ^ in[19] ^ in[24];                                           \
         d[0] = c[4] ^ ROTATE(c[1], 1);                                                             \
         d[1] = c[0] ^ ROTATE(c[2], 1);                                                             \
         d[2] = c[1] ^ ROTATE(c[3], 1);                                                             \
@@ -62,7 +65,7 @@ static const uint64_t ROUND_CONSTANTS[24] = {
         CHI(out, 20);                                                                              \
     } while (0)
 
-static void permute(uint64_t state[25])
+static inline __attribute__((always_inline)) void rounds(uint64_t state[25])
 {
     uint64_t a[25], e[25];
     memcpy(a, state, sizeof a);
@@ -71,6 +74,26 @@ static void permute(uint64_t state[25])
         ROUND(a, e, ROUND_CONSTANTS[round + 1]);
     }
     memcpy(state, a, sizeof a);
+}
+
+#ifdef __x86_64__
+/* and-not and rotation without a copy: a tenth to a quarter less time where the processor has them
+ */
+__attribute__((target("bmi,bmi2"))) static void permute_bmi(uint64_t state[25])
+{
+    rounds(state);
+}
+#endif
+
+static void permute(uint64_t state[25])
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2")) {
+        permute_bmi(state);
+        return;
+    }
+#endif
+    rounds(state);
 }
 
 static inline uint64_t load_le64(const uint8_t *data)

@@ -8,6 +8,7 @@
 #ifndef LES_ETH_RLP_H
 #define LES_ETH_RLP_H
 
+#include "les/base/limits.h"
 #include "les/eth/types.h"
 
 struct rlp {
@@ -31,7 +32,7 @@ void rlp_u256(struct rlp *rlp, struct u256 *out);      /* minimal integer of at 
 bool rlp_bool(struct rlp *rlp);                        /* exactly 0x80 or 0x01 */
 void rlp_fixed(struct rlp *rlp, void *out, size_t size); /* a string of exactly size bytes */
 size_t rlp_count(struct rlp rlp);                      /* items left; 0 if any is malformed at this level */
-/* Walks everything below, with its own stack of RLP_DEPTH_MAX: is every item canonical? */
+/* Are bytes exactly one item, canonical all the way down? With a stack of its own, of RLP_DEPTH_MAX. */
 bool rlp_valid(struct span bytes);
 
 /* Writing: items are appended to a buffer. */
@@ -47,7 +48,5 @@ size_t rlp_list_begin(struct buf *out);
 void rlp_list_end(struct buf *out, size_t mark);
 void rlp_add_list_header(struct buf *out, size_t payload_size);
 size_t rlp_header_size(size_t payload_size);           /* of a list or of a string that is not a single small byte */
-
-#define RLP_DEPTH_MAX 1024
 
 #endif
