@@ -94,42 +94,40 @@ struct query {
     bool delivered; /* on_done was called */
     struct task deliver;
     enum status status;
-    struct buf storage;
-    size_t ends[RESOLVE_RECORDS_MAX]; /* of each record in storage */
-    size_t count;
+    struct net_uv_records records;
 };
 
 /* RFC 1035 3.3.14: TXT data is one or more strings, each behind its length byte. */
-static bool add_record(struct query *query, const uint8_t *data, size_t size)
+static bool add_record(struct net_uv_records *records, const uint8_t *data, size_t size)
 {
-    if (query->count == RESOLVE_RECORDS_MAX)
+    if (records->count == RESOLVE_RECORDS_MAX)
         return false;
     while (size != 0) {
         size_t length = data[0];
         if (length + 1 > size)
             return false;
-        buf_add(&query->storage, data + 1, length);
+        buf_add(&records->storage, data + 1, length);
         data += length + 1;
         size -= length + 1;
     }
-    query->ends[query->count++] = query->storage.size;
+    records->ends[records->count++] = records->storage.size;
     return true;
 }
 
-static enum status parse_answer(struct query *query, const uint8_t *answer, int size)
+enum status net_uv_parse_txt(struct net_uv_records *out, struct span answer)
 {
     ns_msg message;
-    if (ns_initparse(answer, size, &message) != 0)
+    if (answer.size > RESOLVE_TXT_MAX || ns_initparse(answer.data, (int)answer.size, &message) != 0)
         return STATUS_INVALID;
     for (int i = 0; i < ns_msg_count(message, ns_s_an); i++) {
         ns_rr record;
         if (ns_parserr(&message, ns_s_an, i, &record) != 0)
             return STATUS_INVALID;
         if (ns_rr_type(record) == ns_t_txt && ns_rr_class(record) == ns_c_in &&
-            !add_record(query, ns_rr_rdata(record), ns_rr_rdlen(record)))
+            !add_record(out, ns_rr_rdata(record), ns_rr_rdlen(record)))
             return STATUS_INVALID;
     }
-    return query->count == 0 ? STATUS_NOT_FOUND : STATUS_OK;
+    return out->count == 0 ? STATUS_NOT_FOUND : STATUS_OK;
 }
 
 static enum status query_status(int resolver_error)
@@ -181,7 +179,8 @@ static enum status ask(struct query *query, uint8_t *answer)
         if (size > (int)RESOLVE_TXT_MAX)
             status = STATUS_LIMIT;
         else
-            status = size < 0 ? query_status(state.res_h_errno) : parse_answer(query, answer, size);
+            status = size < 0 ? query_status(state.res_h_errno)
+                              : net_uv_parse_txt(&query->records, SPAN(answer, (size_t)size));
     }
     res_nclose(&state);
     return status;
@@ -199,7 +198,7 @@ static void release_query(void *pointer)
 {
     struct query *query = pointer;
     world_of(query->base.loop)->live_count--;
-    buf_free(&query->storage);
+    buf_free(&query->records.storage);
     mem_free(query);
 }
 
@@ -218,9 +217,10 @@ static void start_queries(struct uv_world *world)
 static void deliver(struct query *query)
 {
     struct span records[RESOLVE_RECORDS_MAX];
-    size_t count = query->status == STATUS_OK ? query->count : 0;
-    for (size_t i = 0, start = 0; i < count; start = query->ends[i++])
-        records[i] = SPAN(query->storage.data + start, query->ends[i] - start);
+    size_t count = query->status == STATUS_OK ? query->records.count : 0;
+    const size_t *ends = query->records.ends;
+    for (size_t i = 0, start = 0; i < count; start = ends[i++])
+        records[i] = SPAN(query->records.storage.data + start, ends[i] - start);
     query->delivered = true;
     query->base.on_done(query->base.owner, query->status, count == 0 ? NULL : records, count);
 }
