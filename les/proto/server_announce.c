@@ -96,12 +96,14 @@ void server_head_changed(struct server *server)
 void server_tell_newcomer(struct server_client *client)
 {
     struct server *server = client->server;
-    if (!server_head_ahead(&server->broadcast, &client->told))
+    struct les_serve_head
+        head; /* now: a chain may also have been set back since the last broadcast */
+    server->backend->ops->head(server->backend, &head);
+    if (!server_head_ahead(&head, &client->told))
         return;
     struct announcement announcement;
-    announcement_init(&announcement, &server->broadcast,
-                      reorg_depth(server, &client->told, &server->broadcast));
-    tell(client, &announcement, &server->broadcast);
+    announcement_init(&announcement, &head, reorg_depth(server, &client->told, &head));
+    tell(client, &announcement, &head);
     announcement_free(&announcement);
 }
 

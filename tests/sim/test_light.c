@@ -1,0 +1,163 @@
+/* The light client against LES servers in the simulated world: heads by quorum, answers under bad
+ * networks, servers that go and come. One seed is one run; SEED=n repeats it. */
+#include "tests/fixture/fixture.h"
+#include "tests/sim/world_les.h"
+
+#include <criterion/criterion.h>
+
+#define GENESIS "vectors/rpc-compat/genesis.json"
+#define CHAIN   "vectors/rpc-compat/chain.rlp"
+#define HEAD    54
+
+TestSuite(light, .fini = fixture_leak_gate, .timeout = 300);
+
+#define ASK_BALANCE                                                                                \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBalance\",\"params\":"                      \
+    "[\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\",\"latest\"]}"
+#define BALANCE    "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x76\"}"
+#define ASK_NUMBER "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_blockNumber\",\"params\":[]}"
+
+static bool starts_with(const char *text, const char *beginning)
+{
+    return strncmp(text, beginning, strlen(beginning)) == 0;
+}
+
+Test(light, answers_with_proof_from_three_servers)
+{
+    struct sim *sim = sim_new(1, GENESIS, CHAIN, 3);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE), "%s", sim_rpc(sim, ASK_BALANCE));
+    cr_assert(starts_with(sim_rpc(sim, ASK_NUMBER),
+                          "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"0x36\"}"));
+    cr_assert_eq(sim_lies(sim), 0);
+    sim_free(sim);
+}
+
+Test(light, same_answers_on_any_network)
+{
+    uint64_t seed = fixture_seed();
+    for (unsigned round = 0; round < 12; round++) {
+        struct sim *sim = sim_new(seed + round, GENESIS, CHAIN, 3);
+        struct world *world = sim_world(sim);
+        struct world_net net = {.latency_us_min = 100,
+                                .latency_us_max = 1000 + 1000 * world_dice(world, 300),
+                                .bytes_per_s =
+                                    world_dice(world, 2) ? 0 : 20000 + world_dice(world, 1000000),
+                                .chunk_max = 1 + world_dice(world, 2000)};
+        world_set_net(world, &net);
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 60000);
+        cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE), "seed %llu: %s",
+                  (unsigned long long)(seed + round), sim_rpc(sim, ASK_BALANCE));
+        cr_assert_eq(sim_lies(sim), 0, "seed %llu: an honest server was called a liar\n%s",
+                     (unsigned long long)(seed + round), sim_log(sim));
+        sim_free(sim);
+    }
+}
+
+Test(light, the_head_is_the_highest_block_with_a_quorum)
+{
+    struct sim *sim = sim_new(3, GENESIS, CHAIN, 3);
+    sim_start_at(sim, 1, HEAD - 1);
+    sim_start_at(sim, 2, HEAD - 3);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD - 1, 5000);
+    sim_set_head(sim, 1, HEAD);
+    sim_wait_head(sim, HEAD, 5000);
+    sim_free(sim);
+}
+
+Test(light, all_must_agree_at_a_hundred_percent)
+{
+    struct sim *sim = sim_new(4, GENESIS, CHAIN, 3);
+    sim_start_at(sim, 2, HEAD - 20);
+    sim_start_light(sim, 3, 100);
+    sim_wait_head(sim, HEAD - 20, 5000);
+    for (uint64_t number = HEAD - 19; number <= HEAD; number++) {
+        sim_set_head(sim, 2, number);
+        sim_wait_head(sim, number, 5000);
+    }
+    sim_free(sim);
+}
+
+Test(light, without_a_quorum_nothing_old_is_called_latest)
+{
+    struct sim *sim = sim_new(5, GENESIS, CHAIN, 3);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    sim_stop_server(sim, 0, true);
+    sim_stop_server(sim, 1, true);
+    world_run_for_ms(sim_world(sim), 2000);
+    const char *answer = sim_rpc(sim, ASK_BALANCE);
+    cr_assert(strstr(answer, "\"error\"") != NULL, "%s", answer);
+    cr_assert(strstr(answer, "1 of 3 trusted servers are connected and 2 must agree") != NULL, "%s",
+              answer);
+    sim_stop_server(sim, 1, false);
+    sim_wait_head(sim, HEAD, 120000);
+    cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE));
+    sim_free(sim);
+}
+
+Test(light, one_server_that_stalls_is_hedged)
+{
+    struct sim *sim = sim_new(6, GENESIS, CHAIN, 3);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    world_partition(sim_light_loop(sim), sim_server_loop(sim, 0), true);
+    uint64_t start = world_now_ms(sim_world(sim));
+    cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE));
+    cr_assert_leq(world_now_ms(sim_world(sim)) - start, 2500);
+    sim_free(sim);
+}
+
+Test(light, connections_cut_at_any_byte_cost_no_answer)
+{
+    uint64_t seed = fixture_seed();
+    for (unsigned round = 0; round < 12; round++) {
+        struct sim *sim = sim_new(seed + round, GENESIS, CHAIN, 3);
+        struct world *world = sim_world(sim);
+        world_cut_after(sim_server_loop(sim, 0), sim_light_loop(sim), 1 + world_dice(world, 6000));
+        world_cut_after(sim_light_loop(sim), sim_server_loop(sim, 1), 1 + world_dice(world, 2000));
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 120000);
+        cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE), "seed %llu",
+                  (unsigned long long)(seed + round));
+        sim_free(sim);
+    }
+}
+
+Test(light, old_headers_are_verified_and_the_way_is_counted)
+{
+    struct sim *sim = sim_new(8, GENESIS, CHAIN, 3);
+    struct chain_stats stats;
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    const char *near = sim_rpc(
+        sim,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"debug_getRawHeader\",\"params\":[\"0x35\"]}");
+    cr_assert(strstr(near, "\"result\"") != NULL, "%s", near);
+    chain_stats(sim_light(sim)->chain, &stats);
+    cr_assert_eq(stats.found_by[HEADER_BY_PARENT], 1);
+    const char *far = sim_rpc(
+        sim,
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"debug_getRawHeader\",\"params\":[\"0x5\"]}");
+    cr_assert(strstr(far, "\"result\"") != NULL, "%s", far);
+    chain_stats(sim_light(sim)->chain, &stats);
+    cr_assert_eq(stats.found_by[HEADER_BY_QUORUM], 1);
+    sim_free(sim);
+}
+
+Test(light, same_seed_same_trace)
+{
+    uint64_t traces[2];
+    for (unsigned i = 0; i < 2; i++) {
+        struct sim *sim = sim_new(99, GENESIS, CHAIN, 3);
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 5000);
+        cr_assert(starts_with(sim_rpc(sim, ASK_BALANCE), BALANCE));
+        traces[i] = world_trace(sim_world(sim));
+        sim_free(sim);
+    }
+    cr_assert_eq(traces[0], traces[1]);
+}
