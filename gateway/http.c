@@ -253,7 +253,6 @@ void http_close(struct http *http, void (*on_closed)(void *owner), void *owner)
     uv_close((uv_handle_t *)&http->listener, on_listener_closed);
     http_request_end_all(&http->front);
     websocket_end_all(&http->front);
-    h2o_context_request_shutdown(&http->context);
     for (struct connection *at = http->connections; at != NULL; at = at->next)
         hang_up(at);
 }

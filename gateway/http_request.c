@@ -70,6 +70,7 @@ static void send_body(h2o_req_t *req, int status, const char *reason, const char
 {
     req->res.status = status;
     req->res.reason = reason;
+    req->res.content_length = body->size;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
     if (body->size <= COPY_MAX) {
         h2o_send_inline(req, (const char *)body->data, body->size);
@@ -79,7 +80,6 @@ static void send_body(h2o_req_t *req, int status, const char *reason, const char
     *kept = *body;
     *body = (struct buf){0};
     h2o_iovec_t vector = h2o_iovec_init((char *)kept->data, kept->size);
-    req->res.content_length = kept->size;
     h2o_start_response(req, &no_generator);
     h2o_send(req, &vector, 1, H2O_SEND_STATE_FINAL);
 }
@@ -88,6 +88,7 @@ static void send_empty(h2o_req_t *req, int status, const char *reason)
 {
     req->res.status = status;
     req->res.reason = reason;
+    req->res.content_length = 0;
     h2o_send_inline(req, "", 0);
 }
 
