@@ -69,7 +69,7 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define DISCV4_SEED_MS          30000         /* between calls to the bootnodes while the table is empty */
 #define DISCV4_REVALIDATE_MS    10000         /* between checks of one old node */
 #define DNSDISC_ENTRIES_MAX     4096          /* TXT records taken from one tree */
-#define DNSDISC_LINKS_MAX       8             /* trees followed from one URL */
+#define DNSDISC_TREES_MAX       8             /* configured ones and those they link to */
 #define DNSDISC_ENTRY_MAX       1024          /* characters of one TXT record */
 #define DNSDISC_QUERIES_PER_S   3
 #define DNSDISC_RECHECK_MS      (30 * 60 * 1000ul)
@@ -194,5 +194,8 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define POOL_SENDER_TXS_MAX      64
 #define POOL_TX_BYTES_MAX        KIB(128)
 #define DEVCHAIN_PAYEES          64 /* accounts that its traffic pays in turn */
+#define FOLLOW_HEADERS_MAX       128 /* asked at once; their bodies are under way together */
+#define FOLLOW_TXS_MAX           64
+#define FOLLOW_RETRY_MS          1000
 
 #endif

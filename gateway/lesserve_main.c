@@ -1,0 +1,263 @@
+/* lesserve: wiring, signals, shutdown order; nothing else. */
+#include "conf/conf.h"
+#include "conf/genesis.h"
+#include "gateway/nodekey.h"
+#include "les/base/signals.h"
+#include "les/node/backend.h"
+#include "les/node/devchain.h"
+#include "les/node/follow.h"
+#include "les/proto/server_host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CLIENT_ID          "lesserve/v" LESGATE_VERSION "/linux/c17"
+#define PRICE_MIN_WEI      1000000000 /* where there is no base fee, as go-ethereum 1.9 */
+#define SAFE_DISTANCE      4          /* of a chain that grows; a chain file is final to its end */
+#define FINALIZED_DISTANCE 8
+
+struct program {
+    struct conf_serve *conf;
+    struct genesis *genesis;
+    struct node_store *store;
+    struct loop *loop;
+    struct log *log;
+    struct crypto *crypto;
+    struct signals *signals;
+    struct ledger *ledger;
+    struct pool *pool;
+    struct node_backend backend;
+    struct server *server;
+    struct server_host *host;
+    struct devchain *devchain;
+    struct follow *follow;
+    bool stopping;
+    int exit_code;
+};
+
+static int64_t on_wall_s(void *owner)
+{
+    return loop_wall_s(owner);
+}
+
+static void on_head(void *owner, struct ledger_block *from, struct ledger_block *to)
+{
+    struct program *program = owner;
+    (void)from;
+    if (program->server == NULL)
+        return; /* still importing */
+    char number[24], txs[24], hash[67] = "0x";
+    hex_encode(hash + 2, SPAN(to->hash.bytes, 32));
+    log_write(program->log, LOG_INFO, "chain", "new head", "number",
+              log_u64(number, to->header.number), "hash", hash, "transactions",
+              log_u64(txs, to->txs_count), NULL);
+    pool_head_changed(program->pool);
+    server_head_changed(program->server);
+}
+
+/* What a client sent is for whoever makes the blocks. */
+static void on_tx(void *owner, struct span envelope)
+{
+    struct program *program = owner;
+    if (program->follow != NULL)
+        follow_send_tx(program->follow, envelope);
+}
+
+/* ---- shutdown ---- */
+
+static void close_all(struct program *program)
+{
+    devchain_free(program->devchain);
+    follow_free(program->follow);
+    server_free(program->server);
+    server_host_free(program->host);
+    signals_free(program->signals);
+    program->devchain = NULL;
+    program->follow = NULL;
+    program->server = NULL;
+    program->host = NULL;
+    program->signals = NULL;
+}
+
+static void on_stop(void *owner)
+{
+    struct program *program = owner;
+    if (program->stopping)
+        return;
+    program->stopping = true;
+    log_write(program->log, LOG_INFO, "main", "stopping", NULL);
+    close_all(program);
+    loop_stop(program->loop);
+}
+
+/* ---- start ---- */
+
+static bool read_file(struct buf *out, const char *path, struct buf *error)
+{
+    FILE *file = fopen(path, "rb");
+    bool good = file != NULL;
+    while (good && !feof(file)) {
+        buf_reserve(out, MIB(1));
+        out->size += fread(out->data + out->size, 1, MIB(1), file);
+        good = ferror(file) == 0;
+    }
+    if (!good)
+        buf_printf(error, "--chain: %s cannot be read: %s", path, strerror(errno));
+    if (file != NULL)
+        fclose(file);
+    return good;
+}
+
+static bool import_chain(struct program *program, struct buf *error)
+{
+    const char *path = program->conf->chain;
+    struct buf bytes = {0}, why = {0};
+    if (path == NULL)
+        return true;
+    bool good = read_file(&bytes, path, error);
+    if (good && ledger_import(program->ledger, buf_span(&bytes), &why) != STATUS_OK) {
+        buf_printf(error, "--chain: %s: %.*s", path, (int)why.size, (const char *)why.data);
+        good = false;
+    }
+    buf_free(&why);
+    buf_free(&bytes);
+    char number[24];
+    if (good)
+        log_write(program->log, LOG_INFO, "chain", "imported", "head",
+                  log_u64(number, ledger_head(program->ledger)->header.number), NULL);
+    return good;
+}
+
+static bool open_ledger(struct program *program, struct buf *error)
+{
+    const struct conf_serve *conf = program->conf;
+    bool grows = conf->dev_period_ms > 0 || conf->follow != NULL;
+    if (genesis_load(&program->genesis, conf->genesis, error) != STATUS_OK)
+        return false;
+    program->store = node_store_new();
+    genesis_build(program->genesis, program->store);
+    struct ledger_config config = {.spec = &program->genesis->spec,
+                                   .crypto = program->crypto,
+                                   .log = program->log,
+                                   .store = program->store,
+                                   .safe_distance = grows ? SAFE_DISTANCE : 0,
+                                   .finalized_distance = grows ? FINALIZED_DISTANCE : 0,
+                                   .on_head = on_head,
+                                   .owner = program};
+    program->ledger = ledger_new(&config, &program->genesis->header);
+    if (!import_chain(program, error))
+        return false;
+    bool has_base_fee = HEADER_HAS_BASE_FEE(&ledger_head(program->ledger)->header);
+    struct u256 price_min = {{has_base_fee ? 1 : PRICE_MIN_WEI}};
+    program->pool = pool_new(program->ledger, program->crypto, &price_min);
+    node_backend_init(&program->backend, program->ledger, program->pool);
+    program->backend.on_tx = on_tx;
+    program->backend.owner = program;
+    return true;
+}
+
+static bool open_server(struct program *program, struct buf *error)
+{
+    const struct conf_serve *conf = program->conf;
+    struct server_config config = {.spec = &program->genesis->spec, .capacity = conf->capacity};
+    if (nodekey_load(&config.key, program->loop, program->crypto, conf->nodekey, conf->datadir,
+                     error) != STATUS_OK)
+        return false;
+    program->server =
+        server_new(program->loop, program->crypto, program->log, &config, &program->backend.base);
+    struct server_host_config host_config = {
+        .key = config.key, .client_id = CLIENT_ID, .clients_max = conf->max_peers};
+    ASSERT(conf_endpoint(&host_config.listen, conf->listen));
+    enum status status = server_host_new(&program->host, program->loop, program->crypto,
+                                         program->log, &host_config, program->server);
+    mem_wipe(&config.key, sizeof(config.key));
+    mem_wipe(&host_config.key, sizeof(host_config.key));
+    if (status != STATUS_OK)
+        buf_printf(error, "--listen %s cannot be had (%s): is another program using it?",
+                   conf->listen, status_text(status));
+    return status == STATUS_OK;
+}
+
+static bool open_growth(struct program *program, struct buf *error)
+{
+    const struct conf_serve *conf = program->conf;
+    if (conf->dev_period_ms > 0 && conf->follow != NULL) {
+        buf_add_str(error, "--follow and --dev.period-ms exclude each other: who follows takes the "
+                           "blocks of another");
+        return false;
+    }
+    if (conf->dev_period_ms > 0) {
+        program->devchain = devchain_new(program->loop, program->ledger, program->pool,
+                                         program->crypto, program->log, conf->dev_period_ms, error);
+        return program->devchain != NULL;
+    }
+    if (conf->follow == NULL)
+        return true;
+    struct enode leader;
+    const char *why = enode_parse(&leader, conf->follow);
+    if (why != NULL) {
+        buf_printf(error, "--follow: %s: %s", conf->follow, why);
+        return false;
+    }
+    return follow_new(&program->follow, program->loop, program->crypto, program->log,
+                      program->ledger, &leader) == STATUS_OK;
+}
+
+static bool start(struct program *program, struct buf *error)
+{
+    uint8_t seed32[32];
+    enum log_level level;
+    ASSERT(log_level_parse(&level, program->conf->log));
+    program->loop = loop_uv_new();
+    program->log = log_new(STDERR_FILENO, level, on_wall_s, program->loop);
+    loop_random(program->loop, seed32, sizeof(seed32));
+    program->crypto = crypto_new(seed32);
+    if (!open_ledger(program, error) || !open_server(program, error) ||
+        !open_growth(program, error))
+        return false;
+    struct enode self;
+    char text[ENODE_TEXT_SIZE];
+    host_self(server_host_inside(program->host), &self);
+    enode_format(text, &self);
+    printf("%s\n", text);
+    fflush(stdout);
+    return true;
+}
+
+static void finish(struct program *program)
+{
+    close_all(program);
+    loop_free(program->loop);
+    pool_free(program->pool);
+    ledger_free(program->ledger);
+    genesis_free(program->genesis);
+    node_store_free(program->store);
+    crypto_free(program->crypto);
+    log_free(program->log);
+    conf_serve_free(program->conf);
+}
+
+int main(int argc, char **argv)
+{
+    struct program program = {0};
+    struct buf text = {0};
+    enum conf_result result = conf_serve_read(&program.conf, argc, argv, &text);
+    if (result != CONF_RUN) {
+        fprintf(result == CONF_PRINT ? stdout : stderr, "%.*s%s", (int)text.size,
+                (const char *)text.data, result == CONF_PRINT ? "" : "\n");
+        buf_free(&text);
+        return result == CONF_PRINT ? 0 : 2;
+    }
+    if (start(&program, &text)) {
+        program.signals = signals_new(program.loop, on_stop, &program);
+        loop_run(program.loop);
+    } else {
+        fprintf(stderr, "lesserve: %.*s\n", (int)text.size, (const char *)text.data);
+        program.exit_code = 1;
+    }
+    buf_free(&text);
+    finish(&program);
+    return program.exit_code;
+}
