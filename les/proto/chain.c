@@ -82,6 +82,8 @@ void chain_keep_canonical(struct chain *chain, struct block_header *header, enum
         hash32_equal(&above->header.parent_hash, &header->hash)) {
         set_slot(window_slot(chain, number), header);
         chain->bottom = number;
+        if (table_get(&chain->by_hash, header->hash.bytes) == NULL)
+            (void)table_put(&chain->by_hash, header->hash.bytes, block_header_ref(header));
         return;
     }
     size_t index = number % CHAIN_OLD_MAX;
@@ -125,8 +127,11 @@ struct block_header *chain_known_hash(const struct chain *chain, const struct ha
     struct block_header *header = table_get(&chain->by_hash, hash->bytes);
     if (header == NULL)
         header = table_get(&chain->old_by_hash, hash->bytes);
-    return header != NULL && chain_known_number(chain, header->header.number) == header ? header
-                                                                                        : NULL;
+    if (header == NULL)
+        return NULL;
+    /* There may be two copies of one header: the one that counts is the canonical one. */
+    struct block_header *canonical = chain_known_number(chain, header->header.number);
+    return canonical != NULL && hash32_equal(&canonical->hash, hash) ? canonical : NULL;
 }
 
 /* Goes down from the head (or from bottom) as far as headers are linked. Returns true if it met
