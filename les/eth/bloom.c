@@ -6,7 +6,7 @@ void bloom_bits(unsigned out3[3], struct span item)
 {
     struct hash32 hash;
     keccak256(&hash, item);
-    for (int i = 0; i < 3; i++)
+    for (size_t i = 0; i < 3; i++)
         out3[i] = (unsigned)be_read(hash.bytes + 2 * i, 2) % 2048;
 }
 

@@ -18,7 +18,7 @@ struct crypto {
 struct crypto *crypto_new(const uint8_t seed32[32])
 {
     struct crypto *crypto = mem_alloc(sizeof *crypto);
-    crypto->secp = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
+    crypto->secp = secp256k1_context_create(SECP256K1_CONTEXT_NONE);
     ASSERT(crypto->secp != NULL);
     bool randomized = secp256k1_context_randomize(crypto->secp, seed32) == 1;
     ASSERT(randomized);

@@ -17,20 +17,20 @@ static const uint64_t ROUND_CONSTANTS[24] = {
  * row. */
 #define ROW(in, i0, r0, i1, r1, i2, r2, i3, r3, i4, r4)                                            \
     do {                                                                                           \
-        b0 = ROTATE(in[i0] ^ d[(i0) % 5], r0);                                                     \
-        b1 = ROTATE(in[i1] ^ d[(i1) % 5], r1);                                                     \
-        b2 = ROTATE(in[i2] ^ d[(i2) % 5], r2);                                                     \
-        b3 = ROTATE(in[i3] ^ d[(i3) % 5], r3);                                                     \
-        b4 = ROTATE(in[i4] ^ d[(i4) % 5], r4);                                                     \
+        b0 = ROTATE((in)[(i0)] ^ d[(i0) % 5], r0);                                                 \
+        b1 = ROTATE((in)[(i1)] ^ d[(i1) % 5], r1);                                                 \
+        b2 = ROTATE((in)[(i2)] ^ d[(i2) % 5], r2);                                                 \
+        b3 = ROTATE((in)[(i3)] ^ d[(i3) % 5], r3);                                                 \
+        b4 = ROTATE((in)[(i4)] ^ d[(i4) % 5], r4);                                                 \
     } while (0)
 
 #define CHI(out, row)                                                                              \
     do {                                                                                           \
-        out[(row) + 0] = b0 ^ (~b1 & b2);                                                          \
-        out[(row) + 1] = b1 ^ (~b2 & b3);                                                          \
-        out[(row) + 2] = b2 ^ (~b3 & b4);                                                          \
-        out[(row) + 3] = b3 ^ (~b4 & b0);                                                          \
-        out[(row) + 4] = b4 ^ (~b0 & b1);                                                          \
+        (out)[(row) + 0] = b0 ^ (~b1 & b2);                                                        \
+        (out)[(row) + 1] = b1 ^ (~b2 & b3);                                                        \
+        (out)[(row) + 2] = b2 ^ (~b3 & b4);                                                        \
+        (out)[(row) + 3] = b3 ^ (~b4 & b0);                                                        \
+        (out)[(row) + 4] = b4 ^ (~b0 & b1);                                                        \
     } while (0)
 
 /* One round from in to out: lanes are numbered x + 5y. Two arrays spare the moves of an in-place
@@ -38,23 +38,23 @@ static const uint64_t ROUND_CONSTANTS[24] = {
 #define ROUND(out, in, constant)                                                                   \
     do {                                                                                           \
         uint64_t b0, b1, b2, b3, b4, c[5], d[5];                                                   \
-        c[0] = in[0] ^ in[5] ^ in[10] ^ in[15] ^ in[20];                                           \
-        c[1] = in[1] ^ in[6] ^ in[11] ^ in[16] ^ in[21];                                           \
-        c[2] = in[2] ^ in[7] ^ in[12] ^ in[17] ^ in[22];                                           \
-        c[3] = in[3] ^ in[8] ^ in[13] ^ in[18] ^ in[23];                                           \
-        c[4] = in[4] ^ in[9] ^ in[14] ^ in[19] ^ in[24];                                           \
+        c[0] = (in)[0] ^ (in)[5] ^ (in)[10] ^ (in)[15] ^ (in)[20];                                 \
+        c[1] = (in)[1] ^ (in)[6] ^ (in)[11] ^ (in)[16] ^ (in)[21];                                 \
+        c[2] = (in)[2] ^ (in)[7] ^ (in)[12] ^ (in)[17] ^ (in)[22];                                 \
+        c[3] = (in)[3] ^ (in)[8] ^ (in)[13] ^ (in)[18] ^ (in)[23];                                 \
+        c[4] = (in)[4] ^ (in)[9] ^ (in)[14] ^ (in)[19] ^ (in)[24];                                 \
         d[0] = c[4] ^ ROTATE(c[1], 1);                                                             \
         d[1] = c[0] ^ ROTATE(c[2], 1);                                                             \
         d[2] = c[1] ^ ROTATE(c[3], 1);                                                             \
         d[3] = c[2] ^ ROTATE(c[4], 1);                                                             \
         d[4] = c[3] ^ ROTATE(c[0], 1);                                                             \
-        b0 = in[0] ^ d[0];                                                                         \
-        b1 = ROTATE(in[6] ^ d[1], 44);                                                             \
-        b2 = ROTATE(in[12] ^ d[2], 43);                                                            \
-        b3 = ROTATE(in[18] ^ d[3], 21);                                                            \
-        b4 = ROTATE(in[24] ^ d[4], 14);                                                            \
+        b0 = (in)[0] ^ d[0];                                                                       \
+        b1 = ROTATE((in)[6] ^ d[1], 44);                                                           \
+        b2 = ROTATE((in)[12] ^ d[2], 43);                                                          \
+        b3 = ROTATE((in)[18] ^ d[3], 21);                                                          \
+        b4 = ROTATE((in)[24] ^ d[4], 14);                                                          \
         CHI(out, 0);                                                                               \
-        out[0] ^= constant;                                                                        \
+        (out)[0] ^= (constant);                                                                    \
         ROW(in, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                                              \
         CHI(out, 5);                                                                               \
         ROW(in, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                                                \
@@ -108,7 +108,7 @@ static inline uint64_t load_le64(const uint8_t *data)
 
 static void absorb_block(uint64_t state[25], const uint8_t *block)
 {
-    for (int i = 0; i < RATE / 8; i++)
+    for (size_t i = 0; i < RATE / 8; i++)
         state[i] ^= load_le64(block + 8 * i);
     permute(state);
 }
@@ -135,7 +135,7 @@ static void finish(uint64_t state[25], size_t offset, struct hash32 *out)
     xor_byte(state, offset, 0x01);
     xor_byte(state, RATE - 1, 0x80);
     permute(state);
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         uint64_t lane = load_le64((const uint8_t *)&state[i]);
         memcpy(out->bytes + 8 * i, &lane, 8);
     }

@@ -240,7 +240,7 @@ void rlp_add_u64(struct buf *out, uint64_t value)
 void rlp_add_u256(struct buf *out, const struct u256 *value)
 {
     uint8_t bytes[32];
-    for (int word = 0; word < 4; word++)
+    for (size_t word = 0; word < 4; word++)
         be_write(bytes + 24 - 8 * word, 8, value->words[word]);
     size_t zeros = 0;
     while (zeros < 32 && bytes[zeros] == 0)

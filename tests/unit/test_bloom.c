@@ -37,7 +37,7 @@ Test(bloom, what_was_added_may_be_contained)
         fixture_random_bytes(&random, other, sizeof other);
         hits += bloom_may_contain(&bloom, SPAN(other, 20));
     }
-    cr_assert_lt(hits, 20, "50 items set 7 % of the bits: a false hit is one in 3000");
+    cr_assert_lt(hits, 20, "50 items set 7 in 100 bits: a false hit is one in 3000");
 }
 
 Test(bloom, an_empty_bloom_contains_nothing)
