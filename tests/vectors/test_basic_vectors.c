@@ -200,6 +200,7 @@ Test(basic_vectors, mainnet_genesis)
     tally_skip(
         &tally, FOLDER "blockgenesistest.json, 2 cases",
         "blocks of a proof of concept before Frontier, whose headers have no bloom, mix or nonce");
+    tally.skip_count++; /* the second of the two */
     buf_free(&rlp);
     json_decref(file);
     tally_end(&tally);
