@@ -2,7 +2,6 @@
 #include "conf/conf.h"
 #include "conf/genesis.h"
 #include "gateway/nodekey.h"
-#include "les/base/signals.h"
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
 #include "les/node/follow.h"
@@ -25,7 +24,6 @@ struct program {
     struct loop *loop;
     struct log *log;
     struct crypto *crypto;
-    struct signals *signals;
     struct ledger *ledger;
     struct pool *pool;
     struct node_backend backend;
@@ -73,17 +71,16 @@ static void close_all(struct program *program)
     follow_free(program->follow);
     server_free(program->server);
     server_host_free(program->host);
-    signals_free(program->signals);
     program->devchain = NULL;
     program->follow = NULL;
     program->server = NULL;
     program->host = NULL;
-    program->signals = NULL;
 }
 
-static void on_stop(void *owner)
+static void on_signal(void *owner, int number)
 {
     struct program *program = owner;
+    (void)number;
     if (program->stopping)
         return;
     program->stopping = true;
@@ -251,7 +248,7 @@ int main(int argc, char **argv)
         return result == CONF_PRINT ? 0 : 2;
     }
     if (start(&program, &text)) {
-        program.signals = signals_new(program.loop, on_stop, &program);
+        loop_catch_signals(program.loop, on_signal, &program);
         loop_run(program.loop);
     } else {
         fprintf(stderr, "lesserve: %.*s\n", (int)text.size, (const char *)text.data);

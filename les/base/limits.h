@@ -145,6 +145,7 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in anno
 #define HTTP_REQUEST_TIMEOUT_MS 30000   /* from the first byte of a request to its last; also keep-alive */
 #define HTTP_STALL_INTERVAL_MS  10000   /* how often unread answers are looked at */
 #define HTTP_STALL_CHECKS       3       /* so many times without progress: the connection ends */
+#define HTTP_LINGER_MS          100     /* after http_close: for answers that are being written */
 #define HTTP_GZIP_MIN           1024    /* shorter answers are not compressed */
 #define HTTP2_STREAMS_MAX       128     /* of one connection */
 #define WS_MESSAGE_MAX          MIB(32) /* go-ethereum */
