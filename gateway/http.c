@@ -44,7 +44,7 @@ struct http {
     bool listening, listener_closed;
     struct endpoint endpoint;
     struct connection *connections;
-    struct timer stall_timer;
+    struct timer stall_timer, linger_timer;
     struct task closed_task;
     void (*on_closed)(void *owner);
     void *closed_owner;
@@ -64,8 +64,10 @@ void http_endpoint(const struct http *http, struct endpoint *out)
 
 static void check_closed(struct http *http)
 {
-    if (http->on_closed != NULL && http->listener_closed && http->connections == NULL)
-        loop_defer(http->front.options.loop, &http->closed_task);
+    if (http->on_closed == NULL || !http->listener_closed || http->connections != NULL)
+        return;
+    timer_stop(&http->linger_timer);
+    loop_defer(http->front.options.loop, &http->closed_task);
 }
 
 static void on_closed_task(struct task *task)
@@ -111,6 +113,13 @@ static void on_stall_check(struct timer *timer)
             hang_up(at);
     }
     timer_start(timer, HTTP_STALL_INTERVAL_MS);
+}
+
+static void on_linger_over(struct timer *timer)
+{
+    struct http *http = container_of(timer, struct http, linger_timer);
+    for (struct connection *at = http->connections; at != NULL; at = at->next)
+        hang_up(at);
 }
 
 static void on_connection(uv_stream_t *listener, int status)
@@ -237,6 +246,7 @@ enum status http_open(struct http **out, const struct http_options *options, str
     http->closed_task.on_run = on_closed_task;
     timer_init(&http->stall_timer, options->loop, on_stall_check);
     timer_start(&http->stall_timer, HTTP_STALL_INTERVAL_MS);
+    timer_init(&http->linger_timer, options->loop, on_linger_over);
     *out = http;
     return STATUS_OK;
 }
@@ -253,8 +263,8 @@ void http_close(struct http *http, void (*on_closed)(void *owner), void *owner)
     uv_close((uv_handle_t *)&http->listener, on_listener_closed);
     http_request_end_all(&http->front);
     websocket_end_all(&http->front);
-    for (struct connection *at = http->connections; at != NULL; at = at->next)
-        hang_up(at);
+    if (http->connections != NULL)
+        timer_start(&http->linger_timer, HTTP_LINGER_MS);
 }
 
 /* h2o turns the loop inside of its dispose, hence not from a callback. */

@@ -26,6 +26,7 @@ struct websocket {
     size_t asks_count;
     struct timer ping;
     bool pinged;    /* and nothing has come since */
+    bool closing;   /* a close frame is queued; what still comes is not heard */
     bool receiving; /* inside of wslay_event_recv: what is queued is sent when it returns */
 };
 
@@ -69,6 +70,7 @@ static void flush(struct websocket *socket)
 
 static void queue_close(struct websocket *socket, uint16_t code, const char *reason)
 {
+    socket->closing = true;
     wslay_event_queue_close(socket->conn->ws_ctx, code, (const uint8_t *)reason, strlen(reason));
 }
 
@@ -123,8 +125,6 @@ static void submit(struct websocket *socket, struct span text)
         mem_free(ask);
         send_reply(socket, buf_span(&reply));
     }
-    if (outcome == RPC_UNPARSABLE) /* as go-ethereum: it answers and hangs up */
-        queue_close(socket, WSLAY_CODE_NORMAL_CLOSURE, "");
     buf_free(&reply);
 }
 
@@ -138,6 +138,8 @@ static void on_message(h2o_websocket_conn_t *conn,
         end(socket);
         return;
     }
+    if (socket->closing)
+        return;
     socket->pinged = false;
     timer_start(&socket->ping, WS_PING_INTERVAL_MS);
     if (wslay_is_ctrl_frame(message->opcode))
