@@ -30,6 +30,9 @@ static struct call_done on_state(struct query *query)
         json_put_quantity256(out, &account.balance);
         break;
     case FIELD_NONCE:
+        if (args->block.tag == BLOCK_PENDING) /* own transactions under way count too */
+            account.nonce =
+                sent_next_nonce(query_light(query)->sent, &args->address, account.nonce);
         json_put_quantity(out, account.nonce);
         break;
     case FIELD_CODE:

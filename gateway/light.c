@@ -78,6 +78,7 @@ enum status light_open(struct light **out, const struct light_options *options)
     }
     loop_random(light->loop, &seed, sizeof seed);
     light->cache = cache_memory_new(options->cache_bytes, seed);
+    light->sent = sent_new(seed);
     light->chain = open_chain(light, options);
     light->objects = objects_new(light->loop, light->log, light->client, light->cache);
     *out = light;
@@ -89,6 +90,7 @@ static void on_release(void *pointer)
 {
     struct light *light = pointer;
     objects_free(light->objects);
+    sent_free(light->sent);
     chain_free(light->chain);
     cache_free(light->cache);
     mem_free(light);

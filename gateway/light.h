@@ -5,6 +5,7 @@
 #define GATEWAY_LIGHT_H
 
 #include "gateway/objects.h"
+#include "gateway/sent.h"
 #include "les/base/log.h"
 
 struct light {
@@ -16,6 +17,12 @@ struct light {
     struct chain *chain;
     struct cache_tier *cache;
     struct objects *objects;
+    struct sent *sent; /* own transactions under way */
+    struct {           /* the tip that was suggested last: eth_fee.c */
+        bool known;
+        struct hash32 head;
+        struct u256 tip;
+    } fee;
     const char *client_version; /* web3_clientVersion */
     /* private */
     void (*on_head)(void *owner, struct block_header *old, struct block_header *new_head,

@@ -46,6 +46,9 @@ struct query {
     int fail_code;
     char fail_text[240];
     struct task again;
+    struct hash32 doubted[QUERY_DOUBTED_MAX];
+    size_t doubted_count;
+    bool lied_to; /* one of them */
 };
 
 static void on_again(struct task *task);
@@ -187,6 +190,13 @@ struct call_done query_fail(struct query *query, int code, const char *message)
     return complete(query, done);
 }
 
+struct call_done query_fail_data(struct query *query, int code, const char *message,
+                                 struct span data)
+{
+    struct call_done done = call_fail(query->call, code, message, data);
+    return complete(query, done);
+}
+
 struct call_done query_failf(struct query *query, int code, const char *format, ...)
 {
     char text[240];
@@ -285,8 +295,8 @@ static void on_op(struct les_op *op, enum status status)
         held->value = SPAN(mem_copy(op->answer.bloom[0]), op->answer.bloom[0].size);
     }
     note_cost(held->query, &op->note, &held->server);
-    /* Of the servers that are sent a transaction one may fail. */
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND && op->kind != LES_ASK_SEND_TX)
+    /* Of several servers that are asked by name one may fail. */
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND && op->only == NULL)
         set_failed(held->query, "the servers could not be asked", status, &op->note);
     arrived(held);
 }
@@ -616,12 +626,106 @@ enum query_got query_receipts(struct query *query, struct block_header *block, s
                   objects_receipts(query->light->objects, &held->wait, payload, block));
 }
 
+static void release(struct query *query, const struct hash32 *key)
+{
+    struct held *held = find_held(query, key);
+    if (held == NULL || !held->arrived)
+        return;
+    for (struct held **at = &query->all; *at != NULL; at = &(*at)->next)
+        if (*at == held) {
+            *at = held->next;
+            break;
+        }
+    table_remove(&query->held, key->bytes);
+    on_free_held(held);
+}
+
+void query_release_block(struct query *query, struct block_header *block)
+{
+    struct hash32 key;
+    uint64_t number = block->header.number;
+    uint8_t id[33] = "b";
+    memcpy(id + 1, block->hash.bytes, 32);
+    held_key(&key, HELD_OBJECT, id, sizeof id);
+    release(query, &key);
+    id[0] = 'r';
+    held_key(&key, HELD_OBJECT, id, sizeof id);
+    release(query, &key);
+    held_key(&key, HELD_NUMBER, &number, sizeof number);
+    release(query, &key);
+}
+
 /* ---- what cannot be proved ---- */
+
+static struct held *ask_tx_status(struct query *query, const struct hash32 *key,
+                                  const struct hash32 *tx_hash)
+{
+    struct held *held = new_held(query, HELD_OP, key);
+    held->op.kind = LES_ASK_TX_STATUS;
+    held->op.ask.tx_hash = *tx_hash;
+    held->op.empty_needed = SEND_TX_SERVERS;
+    held->op.on_done = on_op;
+    return held;
+}
+
+static bool is_doubted(const struct query *query, const struct hash32 *server)
+{
+    for (size_t i = 0; i < query->doubted_count; i++)
+        if (hash32_equal(&query->doubted[i], server))
+            return true;
+    return false;
+}
+
+/* Somebody's word did not hold: a few of the others, each by name. */
+static enum query_got tx_status_elsewhere(struct query *query, const struct hash32 *tx_hash,
+                                          struct les_tx_status *out, struct hash32 *server)
+{
+    struct held *best = NULL;
+    size_t count = les_server_count(query->light->client), asked = 0, unknown = 0, waiting = 0;
+    for (size_t i = 0; i < count && asked < SEND_TX_SERVERS; i++) {
+        const struct hash32 *id = les_server_id(les_server_at(query->light->client, i));
+        uint8_t name[65] = {'s'};
+        struct hash32 key;
+        if (is_doubted(query, id) || query->doubted_count == QUERY_DOUBTED_MAX)
+            continue;
+        memcpy(name + 1, tx_hash->bytes, 32);
+        memcpy(name + 33, id->bytes, 32);
+        held_key(&key, HELD_OP, name, sizeof name);
+        struct held *held = find_held(query, &key);
+        asked++;
+        if (held == NULL) {
+            held = ask_tx_status(query, &key, tx_hash);
+            held->server = *id;
+            held->op.only = &held->server;
+            les_start(query->light->client, &held->op);
+        }
+        waiting += !held->arrived;
+        unknown += held->arrived && held->status == STATUS_NOT_FOUND;
+        if (held->arrived && held->status == STATUS_OK &&
+            (best == NULL || held->tx_status.state > best->tx_status.state))
+            best = held;
+    }
+    if (waiting > 0)
+        return QUERY_LATER;
+    if (best != NULL) {
+        *out = best->tx_status;
+        *server = best->server;
+        return QUERY_HERE;
+    }
+    if (unknown > 0 || !query->lied_to)
+        return QUERY_ABSENT;
+    set_failed(query, "the transaction is not where the servers say", STATUS_UNAVAILABLE,
+               &(struct les_cost_note){.servers = (unsigned)query->doubted_count,
+                                       .lies = (unsigned)query->doubted_count});
+    return QUERY_LATER;
+}
 
 enum query_got query_tx_status(struct query *query, const struct hash32 *tx_hash,
                                struct les_tx_status *out, struct hash32 *server)
 {
     struct hash32 key;
+    if (query->doubted_count > 0)
+        return tx_status_elsewhere(query, tx_hash, out, server);
     held_key(&key, HELD_OP, tx_hash, sizeof *tx_hash);
     struct held *held = find_held(query, &key);
     if (held != NULL) {
@@ -631,13 +735,25 @@ enum query_got query_tx_status(struct query *query, const struct hash32 *tx_hash
             return QUERY_LATER;
         return held->status == STATUS_OK ? QUERY_HERE : QUERY_ABSENT;
     }
-    held = new_held(query, HELD_OP, &key);
-    held->op.kind = LES_ASK_TX_STATUS;
-    held->op.ask.tx_hash = *tx_hash;
-    held->op.empty_needed = SEND_TX_SERVERS;
-    held->op.on_done = on_op;
+    held = ask_tx_status(query, &key, tx_hash);
     les_start(query->light->client, &held->op);
     return QUERY_LATER;
+}
+
+void query_tx_hint_false(struct query *query, const struct hash32 *tx_hash,
+                         const struct hash32 *server, const char *lie)
+{
+    char hash[67] = "0x";
+    hex_encode(hash + 2, SPAN(tx_hash->bytes, 32));
+    hash[66] = 0;
+    if (query->doubted_count < QUERY_DOUBTED_MAX && !is_doubted(query, server))
+        query->doubted[query->doubted_count++] = *server;
+    if (lie == NULL)
+        return;
+    query->lied_to = true;
+    les_blame(query->light->client, server, lie);
+    log_write(query->light->log, LOG_WARN, "query", "false hint", "transaction", hash, "why", lie,
+              NULL);
 }
 
 enum query_got query_send_tx(struct query *query, struct span envelope,
@@ -706,4 +822,12 @@ enum query_got query_bloom(struct query *query, unsigned bit, uint64_t section,
     held->op.on_done = on_op;
     les_start(query->light->client, &held->op);
     return QUERY_LATER;
+}
+
+void query_release_bloom(struct query *query, unsigned bit, uint64_t section)
+{
+    uint64_t id[2] = {bit, section};
+    struct hash32 key;
+    held_key(&key, HELD_OP, id, sizeof id);
+    release(query, &key);
 }

@@ -41,6 +41,8 @@ query_wait(struct query *query); /* after something was LATER (or could not be h
 struct call_done query_ok(struct query *query);   /* call_result is written */
 struct call_done query_null(struct query *query); /* result null */
 struct call_done query_fail(struct query *query, int code, const char *message);
+struct call_done query_fail_data(struct query *query, int code, const char *message,
+                                 struct span data); /* data: a finished JSON value */
 struct call_done query_failf(struct query *query, int code, const char *format, ...) PRINTF(3, 4);
 
 enum query_got {
@@ -80,10 +82,19 @@ enum query_got query_body(struct query *query, struct block_header *block, struc
 enum query_got query_receipts(struct query *query, struct block_header *block,
                               struct span *payload) WARN_UNUSED;
 
+/* The caller is done with this block: what was fetched of it is let go. For methods that walk many
+ * blocks. Its header is not borrowed any more. */
+void query_release_block(struct query *query, struct block_header *block);
+
 /* Facts that cannot be proved. A transaction's place is only a hint: the caller proves it by the
  * block's body. ABSENT: servers say that they do not know it. */
 enum query_got query_tx_status(struct query *query, const struct hash32 *tx_hash,
                                struct les_tx_status *out, struct hash32 *server) WARN_UNUSED;
+/* The hint of server did not hold: query_tx_status asks others from now on. lie: what was false,
+ * held against the server; NULL: it may be on another branch or ahead of the head. When nobody is
+ * left, query_tx_status says ABSENT if all doubts were of that kind, otherwise the call fails. */
+void query_tx_hint_false(struct query *query, const struct hash32 *tx_hash,
+                         const struct hash32 *server, const char *lie);
 /* Sends it to a few servers; HERE: out is what the first one said. envelope must live as long as
  * the call. */
 enum query_got query_send_tx(struct query *query, struct span envelope,
@@ -92,5 +103,6 @@ enum query_got query_send_tx(struct query *query, struct span envelope,
 /* Bloom bits of sections, decompressed by the caller. */
 enum query_got query_bloom(struct query *query, unsigned bit, uint64_t section,
                            struct span *compressed) WARN_UNUSED;
+void query_release_bloom(struct query *query, unsigned bit, uint64_t section);
 
 #endif
