@@ -39,6 +39,10 @@ void conf_clear(void *values, const struct conf_row *row); /* frees what the val
 bool conf_yaml_load(const struct conf_table *table, void *values, bool *is_set, const char *path,
                     struct buf *error);
 
+/* The same from memory. */
+bool conf_yaml_parse(const struct conf_table *table, void *values, bool *is_set, struct span text,
+                     const char *path, struct buf *error);
+
 /* conf_print.c */
 void conf_print_help(struct buf *out, const struct conf_table *table);
 void conf_print_sample(struct buf *out, const struct conf_table *table);

@@ -245,8 +245,8 @@ static bool take_slots(const struct conf_table *table, void *values, bool *is_se
     return true;
 }
 
-static bool parse(const struct conf_table *table, void *values, bool *is_set, struct span text,
-                  const char *path, struct buf *error)
+bool conf_yaml_parse(const struct conf_table *table, void *values, bool *is_set, struct span text,
+                     const char *path, struct buf *error)
 {
     struct schema schema;
     struct faults faults = {{0}, 0};
@@ -288,7 +288,7 @@ bool conf_yaml_load(const struct conf_table *table, void *values, bool *is_set, 
     if (!good)
         buf_printf(error, "%s: cannot be read, or larger than %lu bytes", path, CONF_FILE_MAX);
     else
-        good = parse(table, values, is_set, buf_span(&text), path, error);
+        good = conf_yaml_parse(table, values, is_set, buf_span(&text), path, error);
     buf_free(&text);
     return good;
 }

@@ -1,43 +1,11 @@
 #include "gateway/params.h"
 #include "gateway/rpc.h"
 #include "tests/fixture/fixture.h"
+#include "tests/fixture/still.h"
 
 #include <criterion/criterion.h>
 
 TestSuite(rpc, .fini = fixture_leak_gate);
-
-/* ---- a loop whose clock is a variable ---- */
-
-struct still {
-    struct loop loop;
-    uint64_t now_ms;
-};
-
-static uint64_t still_now_ms(const struct loop *loop)
-{
-    return container_of(loop, struct still, loop)->now_ms;
-}
-
-static uint64_t still_now_us(const struct loop *loop)
-{
-    return still_now_ms(loop) * 1000;
-}
-
-static void still_wake_at(struct loop *loop, uint64_t due_ms)
-{
-    (void)loop;
-    (void)due_ms;
-}
-
-static void still_wake_now(struct loop *loop)
-{
-    (void)loop;
-}
-
-static const struct loop_ops STILL = {.now_ms = still_now_ms,
-                                      .now_us = still_now_us,
-                                      .wake_at = still_wake_at,
-                                      .wake_now = still_wake_now};
 
 /* ---- methods under test ---- */
 
@@ -112,7 +80,7 @@ static const struct rpc_method TEST_METHODS[] = {
 static void open_bench(struct bench *bench)
 {
     *bench = (struct bench){0};
-    loop_init(&bench->world.loop, &STILL);
+    still_init(&bench->world);
     bench->rpc = rpc_new(&(struct rpc_options){.loop = &bench->world.loop,
                                                .methods = TEST_METHODS,
                                                .methods_count = ARRAY_COUNT(TEST_METHODS),
