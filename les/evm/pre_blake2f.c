@@ -30,8 +30,9 @@ static uint64_t rotate(uint64_t value, unsigned bits)
     return value >> bits | value << (64 - bits);
 }
 
-static void quarter(uint64_t v[16], unsigned a, unsigned b, unsigned c, unsigned d, uint64_t x,
-                    uint64_t y)
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void quarter(uint64_t v[16], int a, int b, int c, int d, uint64_t x, uint64_t y)
 {
     v[a] += v[b] + x;
     v[d] = rotate(v[d] ^ v[a], 32);
@@ -43,13 +44,37 @@ static void quarter(uint64_t v[16], unsigned a, unsigned b, unsigned c, unsigned
     v[b] = rotate(v[b] ^ v[c], 63);
 }
 
-static void one_round(uint64_t v[16], const uint64_t m[16], const uint8_t s[16])
+/* Inlined with a constant r, so that v stays in registers and the order of m is known. */
+INLINE void one_round(uint64_t v[16], const uint64_t m[16], int r)
 {
-    for (unsigned i = 0; i < 4; i++)
-        quarter(v, i, 4 + i, 8 + i, 12 + i, m[s[2 * i]], m[s[2 * i + 1]]);
-    for (unsigned i = 0; i < 4; i++)
-        quarter(v, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4, m[s[8 + 2 * i]],
-                m[s[9 + 2 * i]]);
+    const uint8_t *s = sigma[r];
+    quarter(v, 0, 4, 8, 12, m[s[0]], m[s[1]]);
+    quarter(v, 1, 5, 9, 13, m[s[2]], m[s[3]]);
+    quarter(v, 2, 6, 10, 14, m[s[4]], m[s[5]]);
+    quarter(v, 3, 7, 11, 15, m[s[6]], m[s[7]]);
+    quarter(v, 0, 5, 10, 15, m[s[8]], m[s[9]]);
+    quarter(v, 1, 6, 11, 12, m[s[10]], m[s[11]]);
+    quarter(v, 2, 7, 8, 13, m[s[12]], m[s[13]]);
+    quarter(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
+}
+
+#define ROUNDS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9)
+
+static void all_rounds(uint64_t state[16], const uint64_t m[16], uint32_t rounds)
+{
+    uint64_t v[16];
+    memcpy(v, state, sizeof v);
+#define DO(r) one_round(v, m, r);
+    for (; rounds >= 10; rounds -= 10) {
+        ROUNDS(DO)
+    }
+#undef DO
+#define DO(r)                                                                                      \
+    if (r < rounds)                                                                                \
+        one_round(v, m, r);
+    ROUNDS(DO)
+#undef DO
+    memcpy(state, v, sizeof v);
 }
 
 /* rounds[4] h[64] m[128] t[16] final[1]; rounds is big endian, the rest little. */
@@ -69,8 +94,7 @@ bool evm_blake2f(struct span input, struct buf *output)
     v[13] ^= little_endian(input.data + 204);
     if (input.data[212] == 1)
         v[14] = ~v[14];
-    for (uint32_t i = 0; i < rounds; i++)
-        one_round(v, m, sigma[i % 10]);
+    all_rounds(v, m, rounds);
     for (size_t i = 0; i < 8; i++) {
         h[i] ^= v[i] ^ v[i + 8];
         for (unsigned j = 0; j < 8; j++)
