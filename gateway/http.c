@@ -227,6 +227,57 @@ static void on_listener_failed(uv_handle_t *handle)
     mem_free(container_of((uv_tcp_t *)handle, struct http, listener));
 }
 
+static void add_method_metrics(struct metrics *metrics, const struct rpc *rpc)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } rows[] = {
+        {"rpc_method_calls_total", "Calls ended, by method.",
+         offsetof(struct rpc_method_counts, calls)},
+        {"rpc_method_failed_total", "Calls ended with an error, by method.",
+         offsetof(struct rpc_method_counts, failed)},
+        {"rpc_method_cached_total", "Calls answered from what was kept, by method.",
+         offsetof(struct rpc_method_counts, cached)},
+        {"rpc_method_microseconds_total", "Time from a call's start to its end, by method.",
+         offsetof(struct rpc_method_counts, us)},
+    };
+    const struct rpc_method_counts *counts;
+    const char *method;
+    for (size_t row = 0; row < ARRAY_COUNT(rows); row++) {
+        for (size_t i = 0; (counts = rpc_method_counts(rpc, i, &method)) != NULL; i++) {
+            struct buf labels = {0};
+            buf_printf(&labels, "method=\"%s\"", method);
+            buf_add_u8(&labels, 0);
+            metrics_add(
+                metrics, METRIC_COUNTER, rows[row].name, (const char *)labels.data, rows[row].help,
+                (const uint64_t *)(const void *)((const uint8_t *)counts + rows[row].offset));
+            buf_free(&labels);
+        }
+    }
+}
+
+static void add_metrics(const struct http *http)
+{
+    struct metrics *metrics = http->front.options.metrics;
+    const struct http_counts *counts = &http->front.counts;
+    if (metrics == NULL)
+        return;
+    metrics_add(metrics, METRIC_GAUGE, "http_connections", NULL, "Connections open.",
+                &counts->connections);
+    metrics_add(metrics, METRIC_COUNTER, "http_connections_total", NULL, "Connections accepted.",
+                &counts->connections_total);
+    metrics_add(metrics, METRIC_COUNTER, "http_connections_refused_total", NULL,
+                "Connections closed at once, over the limit.", &counts->connections_refused);
+    metrics_add(metrics, METRIC_COUNTER, "http_requests_total", NULL, "HTTP requests.",
+                &counts->requests);
+    metrics_add(metrics, METRIC_COUNTER, "http_rejected_total", NULL,
+                "HTTP requests answered with 4xx or 5xx.", &counts->rejected);
+    metrics_add(metrics, METRIC_GAUGE, "http_websockets", NULL, "WebSocket sessions open.",
+                &counts->websockets);
+    add_method_metrics(metrics, http->front.options.rpc);
+}
+
 enum status http_open(struct http **out, const struct http_options *options, struct buf *error)
 {
     struct http *http = mem_alloc(sizeof *http);
@@ -243,6 +294,7 @@ enum status http_open(struct http **out, const struct http_options *options, str
         return STATUS_IO;
     }
     configure(http);
+    add_metrics(http);
     http->closed_task.on_run = on_closed_task;
     timer_init(&http->stall_timer, options->loop, on_stall_check);
     timer_start(&http->stall_timer, HTTP_STALL_INTERVAL_MS);

@@ -24,7 +24,8 @@ struct http_options {
     struct conf_list vhosts; /* borrowed; host names or "*" */
     bool websocket, gzip;
     size_t connections_max;
-    const struct metrics *metrics; /* may be NULL: 404 */
+    struct metrics
+        *metrics; /* may be NULL: no /metrics; gets the counts of http and of rpc's methods */
     /* Writes the JSON object of /health to out and says whether all is well. NULL: always well. */
     bool (*on_health)(void *owner, struct buf *out);
     void *owner;

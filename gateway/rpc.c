@@ -30,9 +30,13 @@ const struct rpc_counts *rpc_counts(const struct rpc *rpc)
     return &rpc->counts;
 }
 
-const struct rpc_method_counts *rpc_method_counts(const struct rpc *rpc, size_t index)
+const struct rpc_method_counts *rpc_method_counts(const struct rpc *rpc, size_t index,
+                                                  const char **name)
 {
-    ASSERT(index < rpc->options.methods_count);
+    if (index >= rpc->options.methods_count)
+        return NULL;
+    if (name != NULL)
+        *name = rpc->options.methods[index].name;
     return &rpc->method_counts[index];
 }
 

@@ -138,8 +138,9 @@ const struct rpc_counts *rpc_counts(const struct rpc *rpc);
 struct rpc_method_counts {
     uint64_t calls, failed, cached, us; /* us: from birth to end, added up */
 };
-/* Of row `index` of the table given to rpc_new. */
-const struct rpc_method_counts *rpc_method_counts(const struct rpc *rpc, size_t index);
+/* Of row `index` of the table given to rpc_new; name may be NULL. Index past the end: NULL. */
+const struct rpc_method_counts *rpc_method_counts(const struct rpc *rpc, size_t index,
+                                                  const char **name);
 
 struct rpc_request; /* a message being answered */
 enum rpc_outcome {

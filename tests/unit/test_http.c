@@ -176,7 +176,7 @@ Test(http, requests_get_the_status_and_text_of_go_ethereum)
         {"GET /health HTTP/1.1\r\nHost: localhost\r\n" CLOSE "\r\n", "HTTP/1.1 200 OK\r\n",
          "{\"healthy\":true}\n"},
         {"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:1\r\n" CLOSE "\r\n", "HTTP/1.1 200 OK\r\n",
-         "lesgate_rpc_calls_total "},
+         "\nlesgate_rpc_method_calls_total{method=\"test_echo\"} "},
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" CLOSE JSON "Content-Length: 5242881\r\n\r\n",
          "HTTP/1.1 413 ", NULL},
         {"POST / HTTP/1.1\r\nHost: localhost\r\n" CLOSE JSON "Content-Length: -5\r\n\r\n",

@@ -608,8 +608,8 @@ Test(rpc, counts_add_up)
     cr_assert_eq(counts->calls, 3);
     cr_assert_eq(counts->failed, 2);
     cr_assert_eq(counts->parse_errors, 1);
-    cr_assert_eq(rpc_method_counts(bench.rpc, 0)->calls, 2);
-    cr_assert_eq(rpc_method_counts(bench.rpc, 4)->failed, 1);
+    cr_assert_eq(rpc_method_counts(bench.rpc, 0, NULL)->calls, 2);
+    cr_assert_eq(rpc_method_counts(bench.rpc, 4, NULL)->failed, 1);
     close_bench(&bench);
 }
 
@@ -656,7 +656,7 @@ Test(rpc, kept_answers_are_asked_first)
     expect_span(&bench, SPAN_STR(CALL("a_static", "[8]")), GOOD("[7]", "1"));
     expect_span(&bench, SPAN_STR(CALL("a_never", "[8]")), GOOD("[8]", "1"));
     cr_assert_eq(shelf.asked, 2);
-    cr_assert_eq(rpc_method_counts(bench.rpc, 0)->cached, 1);
+    cr_assert_eq(rpc_method_counts(bench.rpc, 0, NULL)->cached, 1);
     buf_free(&shelf.kept);
     close_bench(&bench);
 }
