@@ -386,6 +386,8 @@ enum query_got query_hash(struct query *query, const struct hash32 *hash, struct
     *out = chain_known_hash(chain, hash);
     if (*out != NULL)
         return QUERY_HERE;
+    if (hash32_is_zero(hash)) /* LES would take it for a question by number */
+        return QUERY_ABSENT;
     if (!need_head(query))
         return QUERY_LATER;
     held_key(&key, HELD_HASH, hash, sizeof *hash);

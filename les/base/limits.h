@@ -34,7 +34,8 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define PEER_CAPS_MAX           32
 #define PEER_PING_INTERVAL_MS   15000
 #define PEER_READ_TIMEOUT_MS    30000
-#define PEER_MESSAGE_MAX        MIB(10)       /* after snappy; LES messages above it drop the peer */
+#define PEER_MESSAGE_MAX        MIB(13)       /* before snappy; more drops the peer. go-ethereum's LES has 10 MiB, which the
+                                                 receipts of one full block can pass; devp2p itself has 16 */
 #define PEER_REDIAL_MS          35000         /* geth closes a second connection of one address within 30 s */
 #define PEER_REDIAL_FAST_MS     500           /* the first wait after a refused connection; doubles up to PEER_REDIAL_MS */
 #define PEER_CONNECT_TIMEOUT_MS 15000         /* TCP */
@@ -109,7 +110,7 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before
 #define SERVER_STATUS_TIMEOUT_MS  5000
 #define SERVER_REQUEST_BYTES_MAX  KIB(32)  /* of every request but SendTxV2; the largest honest one is below 9 KiB */
 #define SERVER_QUEUE_JOBS_MAX     512      /* accepted requests of one client; then it is not read for a while */
-#define SERVER_QUEUE_BYTES_MAX    MIB(12)
+#define SERVER_QUEUE_BYTES_MAX    MIB(16)
 #define SERVER_OUT_BYTES_MAX      MIB(4)   /* on their way to a client; then its requests wait */
 #define SERVER_PARALLEL_JOBS      16       /* of one client, while their questions are under way */
 #define SERVER_WINDOW             64       /* questions of one request under way */
