@@ -175,6 +175,13 @@ static struct server_job *next_job(const struct server_client *client)
 
 /* ---- what a request asks ---- */
 
+/* No trie has longer keys. */
+static bool key_fits(struct les_items *items, struct span key)
+{
+    items->bad = key.size > 32;
+    return !items->bad;
+}
+
 /* Takes the next item into question. False: there is none, or it is malformed. */
 static bool next_item(struct les_items *items, struct les_question *question)
 {
@@ -187,10 +194,10 @@ static bool next_item(struct les_items *items, struct les_question *question)
         return les_code_item_next(items, &question->ask.code);
     case LES_GET_PROOFS_V2:
         return les_proof_item_next(items, &question->ask.proof) &&
-               question->ask.proof.key.size <= 32;
+               key_fits(items, question->ask.proof.key);
     case LES_GET_HELPER_TRIE_PROOFS:
         return les_helper_item_next(items, &question->ask.helper) &&
-               question->ask.helper.key.size <= 32;
+               key_fits(items, question->ask.helper.key);
     case LES_GET_TX_STATUS:
         return les_hash_next(items, &question->ask.tx_hash);
     case LES_SEND_TX_V2: {
