@@ -113,8 +113,9 @@ enum evm_call_kind {
 struct evm_tracer;
 struct evm_tracer_ops {
     void (*on_step)(struct evm_tracer *tracer, const struct evm_step *step);
-    /* The instruction of the last step took effect or failed; cost is static and dynamic gas, calls
-     * with what they pass on. */
+    /* The instruction of the last step is paid for and, unless it is a call or creation whose frame
+     * comes next, done. Its cost is the step's gas less gas_left, for calls with what they pass on;
+     * on EVM_END_OUT_OF_GAS gas_left is negative. */
     void (*on_step_end)(struct evm_tracer *tracer, enum evm_end end, int64_t gas_left);
     void (*on_enter)(struct evm_tracer *tracer, enum evm_call_kind kind, unsigned depth,
                      const struct address20 *from, const struct address20 *to,

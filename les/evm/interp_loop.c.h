@@ -70,7 +70,7 @@ bad_jump:
     FAIL(BAD_JUMP);
 stop:
     SAVE();
-    if (traced && end != EVM_CALLING)
-        trace_step_end(evm, end, gas);
+    if (traced)
+        trace_step_end(evm, end == EVM_CALLING ? EVM_RUNNING : end, gas);
     return end;
 }
