@@ -516,6 +516,8 @@ void chain_find_hash(struct chain *chain, struct chain_find *find, const struct 
         finish_find(find, STATUS_UNAVAILABLE, NULL);
     else if (header != NULL)
         finish_find(find, STATUS_OK, header);
+    else if (hash32_is_zero(hash)) /* go-ethereum reads it as "by number" */
+        finish_find(find, STATUS_NOT_FOUND, NULL);
     else
         join_search(chain, find, true, hash, 0, 0);
 }
