@@ -1,5 +1,6 @@
 #include "gateway/json.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +84,8 @@ void json_put_i64(struct buf *out, int64_t value)
 void json_put_double(struct buf *out, double value)
 {
     char text[40];
-    int precision = 14;
+    int precision =
+        fabs(value) < DBL_MIN ? 0 : 14; /* 15 digits hold any shorter text, but of subnormals */
     separate(out);
     if (value == 0 || !isfinite(value)) {
         buf_add_str(out, signbit(value) && value == 0 ? "-0" : "0");
