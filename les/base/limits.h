@@ -65,6 +65,7 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define DISCV4_IN_PER_IP_MAX    30            /* per second and address */
 #define DISCV4_LOOKUP_NODES_MAX 64            /* remembered in one lookup, the nearest */
 #define DISCV4_SEEDS_MAX        32
+#define DISCV4_RECORD_AGAIN_MS  900000        /* a record taken that long ago is asked for again while searching */
 #define DISCV4_REFRESH_MS       1800000       /* between lookups when nothing is wanted */
 #define DISCV4_SEARCH_MS        4000          /* between random lookups while something is wanted */
 #define DISCV4_SEED_MS          30000         /* between calls to the bootnodes while the table is empty */
@@ -78,6 +79,7 @@ _Static_assert(PEER_READ_TIMEOUT_MS >= 2 * PEER_PING_INTERVAL_MS, "one lost ping
 _Static_assert(PEER_MESSAGE_MAX <= RLPX_FRAME_MAX, "a message fits a frame");
 _Static_assert(PEER_MESSAGE_MAX + PEER_MESSAGE_MAX / 6 + 64 <= RLPX_FRAME_MAX, "also when snappy cannot make it smaller");
 _Static_assert(PEER_REDIAL_FAST_MS < PEER_REDIAL_MS, "the short series grows into the long one");
+_Static_assert(DISCV4_RECORD_AGAIN_MS > HOST_CANDIDATE_REST_MS, "a candidate has rested when its record comes again");
 _Static_assert(DNSDISC_ENTRY_MAX <= RESOLVE_TXT_MAX, "an entry fits an answer");
 _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages can wait");
 
@@ -101,6 +103,7 @@ _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages 
 #define LES_SCORE_DROP           200
 #define LES_UPDATE_BYTES_MAX     100000 /* announcement updates, drained 1 byte per 10 ms */
 #define LES_TD_BITS_MAX          100
+#define LES_REPLY_SOFT_BYTES     MIB(2) /* go-ethereum's servers, and ours, add no item to a reply that has so much */
 _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS, "an op gives up before its server is given up");
 
 /* ---- les/proto: wire and server ---- */

@@ -212,6 +212,15 @@ bool discv4_send_findnode(struct discv4 *discv4, const struct enode *to,
     return true;
 }
 
+/* While searching, one that was taken long ago counts as new: whoever wanted it may have lost it
+ * since. */
+static bool is_record_wanted(const struct discv4 *discv4, const struct bond *bond)
+{
+    return bond->enr_seq > bond->enr_taken_seq ||
+           (discv4->searching && bond->enr_taken_seq > 0 &&
+            discv4->now_ms - bond->enr_taken_ms >= DISCV4_RECORD_AGAIN_MS);
+}
+
 /* Asks for the record where a newer one is announced and both sides are proved to one another. */
 void discv4_want_record(struct discv4 *discv4, const struct enode *node)
 {
@@ -222,7 +231,7 @@ void discv4_want_record(struct discv4 *discv4, const struct enode *node)
     struct query *query;
     enode_id(&id, &node->key);
     bond = bond_find(discv4, &id, &at);
-    if (!bond || bond->enr_seq <= bond->enr_taken_seq || !discv4_is_proved(discv4, &id, &at) ||
+    if (!bond || !is_record_wanted(discv4, bond) || !discv4_is_proved(discv4, &id, &at) ||
         !discv4_are_proved_to(discv4, &id, &at) || query_find(discv4, QUERY_RECORD, &id))
         return;
     query = query_add(discv4, QUERY_RECORD, node);
@@ -355,9 +364,10 @@ static bool on_record(struct discv4 *discv4, const struct endpoint *from,
         memcmp(enr.key.bytes, packet->from.bytes, sizeof(enr.key.bytes)) != 0)
         return false;
     bond = bond_make(discv4, id, from);
-    if (enr.seq <= bond->enr_taken_seq)
+    if (enr.seq < bond->enr_taken_seq)
         return true;
     bond->enr_taken_seq = enr.seq;
+    bond->enr_taken_ms = discv4->now_ms;
     if (bond->enr_seq < enr.seq)
         bond->enr_seq = enr.seq;
     discv4->stats.records++;

@@ -15,8 +15,8 @@ struct discv4;
 
 struct discv4_events {
     void (*send)(void *owner, const struct endpoint *to, struct span datagram); /* borrowed */
-    /* A record, verified, of a node that proved its endpoint; again when it publishes a newer one.
-     */
+    /* A record, verified, of a node that proved its endpoint; again when it publishes a newer one
+     * and, while searching, every DISCV4_RECORD_AGAIN_MS or so. */
     void (*on_record)(void *owner, const struct enr *enr);
     void (*random)(void *owner, void *out, size_t size);
 };

@@ -17,6 +17,7 @@ struct bond {
     uint64_t used_ms;
     uint64_t enr_seq;       /* the newest it announced; 0 = none */
     uint64_t enr_taken_seq; /* of the record that was taken; 0 = none */
+    uint64_t enr_taken_ms;
 };
 
 enum query_kind { QUERY_PING, QUERY_FINDNODE, QUERY_RECORD };

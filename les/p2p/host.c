@@ -169,9 +169,8 @@ static void on_gone(void *owner, struct peer *peer, const struct peer_end *end)
     struct host *host = conn->host;
     log_peer(conn, LOG_DEBUG, conn->ready ? "peer gone" : "connection failed", end->why);
     if (conn->ready) {
-        uint64_t lived_ms = loop_now_ms(host->loop) - conn->ready_ms;
         conn->ready = false;
-        host_dial_peer_gone(host, &conn->id, end, lived_ms);
+        host_dial_peer_gone(conn, end, false);
         host->stats.ended[end->reason < PEER_REASON_COUNT ? end->reason : PEER_SUBPROTOCOL]++;
         host->events.on_gone(host->owner, peer, end->reason, end->remote_said);
         return;
@@ -193,7 +192,7 @@ static void on_closed(void *owner, struct peer *peer, enum peer_reason reason)
         conn->ready = false;
         host->stats.ended[reason < PEER_REASON_COUNT ? reason : PEER_SUBPROTOCOL]++;
         if (!host->freeing)
-            host_dial_peer_gone(host, &conn->id, &end, loop_now_ms(host->loop) - conn->ready_ms);
+            host_dial_peer_gone(conn, &end, true);
     } else if (conn->dial && !host->freeing) {
         /* A duplicate that settle_duplicate took away: its entry waits for the other one. */
         struct peer_end end = {.reason = reason, .why = "already connected"};

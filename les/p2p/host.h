@@ -85,7 +85,8 @@ void host_remove_static(struct host *host, const struct enode *to);
  * at once. */
 void host_dial_once(struct host *host, const struct enode *to);
 /* A node that discovery found: dialled when peers are fewer than candidates_target and its turn
- * comes; forgotten after a failure for HOST_CANDIDATE_REST_MS. Duplicates and nodes beyond
+ * comes; left alone for HOST_CANDIDATE_REST_MS when that fails, when it does not last or when the
+ * owner disconnects it, dialled again when it lasted and was lost. Duplicates and nodes beyond
  * HOST_CANDIDATES_MAX are dropped: false. */
 bool host_add_candidate(struct host *host, const struct enode *to);
 /* How many more candidates would be welcome: discovery looks for nodes while it is not 0. */

@@ -123,14 +123,33 @@ void host_dial_became_peer(struct conn *conn)
     if (!dial)
         return;
     dial->conn = NULL;
+    conn->candidate = dial->kind == DIAL_CANDIDATE;
+    conn->to = dial->to;
     if (dial->kind != DIAL_STATIC || dial->removed)
         dial_drop(conn->host, dial);
 }
 
-void host_dial_peer_gone(struct host *host, const struct hash32 *id, const struct peer_end *end,
-                         uint64_t lived_ms)
+static bool make_room_for_candidate(struct host *host);
+
+static void candidate_gone(struct host *host, const struct conn *conn, uint64_t lived_ms,
+                           bool sent_away)
 {
-    struct dial *dial = dial_find(host, id, DIAL_STATIC);
+    struct dial *dial;
+    if (host_is_static(host, &conn->id) || dial_find(host, &conn->id, DIAL_CANDIDATE) ||
+        !make_room_for_candidate(host))
+        return;
+    dial = dial_add(host, &conn->to, DIAL_CANDIDATE);
+    dial->resting = sent_away || lived_ms < PEER_REDIAL_MS;
+    dial->due_ms += dial->resting ? HOST_CANDIDATE_REST_MS : with_jitter(host, PEER_REDIAL_MS);
+}
+
+void host_dial_peer_gone(const struct conn *conn, const struct peer_end *end, bool sent_away)
+{
+    struct host *host = conn->host;
+    uint64_t lived_ms = now_ms(host) - conn->ready_ms;
+    struct dial *dial = dial_find(host, &conn->id, DIAL_STATIC);
+    if (conn->candidate)
+        candidate_gone(host, conn, lived_ms, sent_away);
     if (!dial || dial->conn)
         return;
     if (lived_ms >= PEER_REDIAL_MS || end->reason == PEER_QUITTING)

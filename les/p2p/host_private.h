@@ -31,6 +31,8 @@ struct conn {
     bool inbound, identified, ready;
     bool exempt; /* static: does not count against the limits */
     struct endpoint from;
+    bool candidate; /* it was one, at to */
+    struct enode to;
     uint64_t ready_ms;
 };
 
@@ -79,8 +81,8 @@ bool host_is_static(const struct host *host, const struct hash32 *id);
 /* conn, which had dial, ended before it became a peer. */
 void host_dial_ended(struct conn *conn, const struct peer_end *end);
 void host_dial_became_peer(struct conn *conn);
-/* A peer of this id is gone after lived_ms; a static one is called again. */
-void host_dial_peer_gone(struct host *host, const struct hash32 *id, const struct peer_end *end,
-                         uint64_t lived_ms);
+/* conn was a peer and ended. A static one is called again; a candidate that lasted as well, unless
+ * it was our owner who sent it away. */
+void host_dial_peer_gone(const struct conn *conn, const struct peer_end *end, bool sent_away);
 
 #endif

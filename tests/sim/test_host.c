@@ -549,6 +549,33 @@ Test(host, candidates_are_dialled_up_to_the_target_and_replaced)
     town_free(&town);
 }
 
+Test(host, a_candidate_that_lasted_is_called_again_one_that_was_sent_away_is_not)
+{
+    struct town town;
+    struct host_config config = config_make(0);
+    town_init(&town, 16);
+    config.candidates_target = 4;
+    node_add(&town, &config);
+    struct node *a = &town.nodes[0];
+    for (size_t i = 1; i < 3; i++) {
+        config = config_make(i);
+        node_add(&town, &config);
+        cr_assert(host_add_candidate(a->host, &town.nodes[i].self));
+    }
+    world_run_for_ms(town.world, 60000);
+    cr_assert_eq(peers(a), 2);
+    world_cut(a->loop, town.nodes[1].loop);
+    world_run_for_ms(town.world, 1000);
+    cr_assert_eq(peers(a), 1);
+    peer_disconnect(a->peers[0], PEER_USELESS);
+    a->peers_count = 0;
+    world_run_for_ms(town.world, 60000);
+    cr_assert_eq(peers(a), 1);
+    cr_assert_eq(memcmp(peer_key(a->peers[0])->bytes, town.nodes[1].self.key.bytes, 64), 0);
+    cr_assert_not(host_add_candidate(a->host, &town.nodes[2].self));
+    town_free(&town);
+}
+
 Test(host, a_flood_of_candidates_is_bounded)
 {
     struct town town;
