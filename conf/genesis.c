@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -572,13 +573,21 @@ enum status genesis_load(struct genesis **out, const char *path, struct buf *err
     return status;
 }
 
+void genesis_drop_accounts(struct genesis *genesis)
+{
+    for (size_t i = 0; i < genesis->accounts_count; i++)
+        free_account(&genesis->accounts[i]);
+    mem_free(genesis->accounts);
+    genesis->accounts = NULL;
+    genesis->accounts_count = 0;
+    malloc_trim(0);
+}
+
 void genesis_free(struct genesis *genesis)
 {
     if (genesis == NULL)
         return;
-    for (size_t i = 0; i < genesis->accounts_count; i++)
-        free_account(&genesis->accounts[i]);
-    mem_free(genesis->accounts);
+    genesis_drop_accounts(genesis);
     mem_free((void *)(uintptr_t)genesis->header.extra.data);
     mem_free(genesis);
 }

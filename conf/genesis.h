@@ -43,6 +43,9 @@ enum status genesis_load(struct genesis **out, const char *path, struct buf *err
 enum status genesis_parse(struct genesis **out, struct span json, const char *name,
                           struct buf *error) WARN_UNUSED;
 void genesis_free(struct genesis *genesis); /* NULL is legal */
+/* Frees the accounts, which nobody reads after genesis_build, and gives the memory back to the
+ * system; the rules and the header stay. */
+void genesis_drop_accounts(struct genesis *genesis);
 
 /* Builds the account trie and the storage tries in store, puts each code there under its hash, and
  * fills header.state_root, spec.genesis_hash and spec.genesis_time. With store NULL only the hashes

@@ -133,6 +133,7 @@ static bool load_genesis(struct program *program, struct buf *error)
     if (genesis_load(&program->genesis, program->conf->genesis, error) != STATUS_OK)
         return false;
     genesis_build(program->genesis, NULL);
+    genesis_drop_accounts(program->genesis);
     header_encode(&program->genesis_rlp, &program->genesis->header);
     return true;
 }

@@ -135,6 +135,7 @@ static bool open_ledger(struct program *program, struct buf *error)
         return false;
     program->store = node_store_new();
     genesis_build(program->genesis, program->store);
+    genesis_drop_accounts(program->genesis);
     struct ledger_config config = {.spec = &program->genesis->spec,
                                    .crypto = program->crypto,
                                    .log = program->log,

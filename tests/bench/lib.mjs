@@ -171,15 +171,16 @@ export const address = (index) => `0x${(0xb0n << 152n | BigInt(index)).toString(
 export const balance = (index) => `0x${(BigInt(index) * 1000003n + 7n).toString(16)}`
 
 // A genesis of proof of authority with `count` accounts whose balances follow from their index, and the list of them for cold.lua.
-// sealer: an address (40 digits) for servers that must own it; blocks are not needed here.
-export async function makeGenesis(name, count, sealer = '11'.repeat(20)) {
+// merged: past the merge instead, so that a lesserve can make blocks.
+export async function makeGenesis(name, count, { merged = false } = {}) {
   const files = { genesis: path.join(scratch, `${name}.json`), accounts: path.join(scratch, `${name}.txt`) }
   const genesis = createWriteStream(files.genesis), accounts = createWriteStream(files.accounts)
   const zero = '0x' + '00'.repeat(32)
   const config = { chainId: 20261, homesteadBlock: 0, eip150Block: 0, eip150Hash: zero, eip155Block: 0, eip158Block: 0, byzantiumBlock: 0,
-    constantinopleBlock: 0, petersburgBlock: 0, istanbulBlock: 0, clique: { period: 0, epoch: 30000 } }
-  const head = { config, nonce: '0x0', timestamp: '0x5e0be100', extraData: zero + sealer + '00'.repeat(65), gasLimit: '0x1c9c380', difficulty: '0x1',
-    mixHash: zero, coinbase: '0x' + '00'.repeat(20) }
+    constantinopleBlock: 0, petersburgBlock: 0, istanbulBlock: 0,
+    ...(merged ? { berlinBlock: 0, londonBlock: 0, terminalTotalDifficulty: 0, shanghaiTime: 0 } : { clique: { period: 0, epoch: 30000 } }) }
+  const head = { config, nonce: '0x0', timestamp: '0x5e0be100', extraData: merged ? '0x' : zero + '11'.repeat(20) + '00'.repeat(65), gasLimit: '0x1c9c380',
+    difficulty: merged ? '0x0' : '0x1', mixHash: zero, coinbase: '0x' + '00'.repeat(20) }
   genesis.write(JSON.stringify(head).slice(0, -1) + ',"alloc":{')
   for (let i = 0; i < count; i++) {
     genesis.write(`${i ? ',' : ''}\n"${address(i)}":{"balance":"${balance(i)}"}`)

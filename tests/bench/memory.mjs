@@ -48,7 +48,7 @@ function strippedSize(name) {
 
 export default async function memory() {
   say(`## memory and idle: ${IDLE_S} s of nothing to do, one trusted server; one run each`)
-  const { genesis } = await makeGenesis('memory', MAINNET_ACCOUNTS)
+  const { genesis } = await makeGenesis('memory', MAINNET_ACCOUNTS, { merged: true })
   const rows = [await idle('idle, head stands still', [], genesis), await idle(`idle, a block every ${BLOCK_MS / 1000} s`, ['--dev.period-ms', String(BLOCK_MS)], genesis), ...await loaded()]
   table(['state', 'RSS MiB', 'highest', 'CPU % of a core', 'LES bytes/s in', 'out'], rows)
   say('aims: 12 MiB idle, 24 MiB after 100,000 requests. go-ethereum 1.9.7 light client: 99 MB idle with blocks (44 static), 0.075 % CPU,')

@@ -202,6 +202,21 @@ Test(genesis, state_lands_in_the_store)
 
 #define REST "\"gasLimit\":1,\"difficulty\":1,\"alloc\":{}}"
 
+Test(genesis, without_its_accounts_it_is_still_the_chain)
+{
+    struct genesis *genesis =
+        must_parse("{\"config\":{\"chainId\":7},\"alloc\":{"
+                   "\"0x0000000000000000000000000000000000000001\":{\"balance\":\"1\"}}}");
+    genesis_build(genesis, NULL);
+    struct hash32 hash = genesis->spec.genesis_hash, again;
+    genesis_drop_accounts(genesis);
+    cr_assert_eq(genesis->accounts_count, 0);
+    header_hash(&again, &genesis->header);
+    cr_assert(hash32_equal(&hash, &again));
+    cr_assert_eq(genesis->spec.chain_id, 7);
+    genesis_free(genesis);
+}
+
 Test(genesis, each_fault_is_named)
 {
     static const struct {
