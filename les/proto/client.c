@@ -552,12 +552,44 @@ static bool try_other_form(struct les_server *server, const struct les_message *
     return true;
 }
 
-static void judge_op(struct les_server *server, struct les_message *message,
-                     struct ask_reply *reply, size_t position, unsigned *empties, const char **why)
+/* What each op of a message got out of its reply. */
+struct judgement {
+    enum ask_verdict verdicts[LES_MESSAGE_OPS_MAX];
+    size_t good, empty;
+    const char *why; /* the reply cannot be true */
+    bool padded;
+};
+
+static void judge(struct judgement *judgement, const struct les_message *message,
+                  struct ask_reply *reply)
 {
-    struct les_op *op = message->ops[position];
-    const char *lie = NULL;
-    enum ask_verdict verdict = reply == NULL ? ASK_LIE : ask_check(reply, op, position, &lie);
+    size_t asked = 0;
+    *judgement = (struct judgement){.why = reply == NULL ? "a reply that cannot be read" : NULL};
+    for (size_t i = 0; i < message->ops_count; i++) {
+        if (message->ops[i] == NULL)
+            continue;
+        asked++;
+        judgement->verdicts[i] =
+            reply == NULL ? ASK_LIE : ask_check(reply, message->ops[i], i, &judgement->why);
+        judgement->good += judgement->verdicts[i] == ASK_GOOD;
+        judgement->empty += judgement->verdicts[i] == ASK_EMPTY;
+    }
+    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full
+     * messages. */
+    judgement->padded = reply != NULL && asked == message->ops_count && ask_reply_padded(reply);
+    if (!judgement->padded || judgement->empty == 0)
+        return;
+    /* Something is missing and something else is there in its place. */
+    if (judgement->why == NULL)
+        judgement->why = "data that does not belong to the question";
+    for (size_t i = 0; i < message->ops_count; i++)
+        if (message->ops[i] != NULL && judgement->verdicts[i] == ASK_EMPTY)
+            judgement->verdicts[i] = ASK_LIE;
+}
+
+static void settle_op(struct les_server *server, struct les_message *message, struct les_op *op,
+                      enum ask_verdict verdict, bool others_good)
+{
     switch (verdict) {
     case ASK_GOOD:
         if ((message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
@@ -567,16 +599,15 @@ static void judge_op(struct les_server *server, struct les_message *message,
         finish_now(op, STATUS_OK);
         return;
     case ASK_EMPTY:
-        if (try_other_form(server, message, op)) {
+        /* A reply ends where it gets too large (2 MiB): what was left out may be asked again. */
+        if (others_good || try_other_form(server, message, op)) {
             client_op_back(op, message);
             return;
         }
-        ++*empties;
         forget_message(op, message);
         on_empty(op);
         return;
     case ASK_LIE:
-        *why = reply == NULL ? "a reply that cannot be read" : lie;
         op->note.lies++;
         forget_message(op, message);
         if (op->state == LES_OP_SENT) {
@@ -590,32 +621,26 @@ static void judge_op(struct les_server *server, struct les_message *message,
 void client_on_reply(struct les_server *server, struct les_message *message, struct span data)
 {
     struct ask_reply *reply = ask_reply_new(message, data, server->client->crypto);
-    const char *why = reply == NULL ? "a reply that cannot be read" : NULL;
-    unsigned empties = 0;
-    size_t asked = 0;
+    struct judgement judgement;
+    bool unproved = message->kind == LES_ASK_TX_STATUS || message->kind == LES_ASK_HEADERS;
+    judge(&judgement, message, reply);
     for (size_t i = 0; i < message->ops_count; i++) {
         struct les_op *op = message->ops[i];
-        if (op == NULL)
+        if (op == NULL) /* cancelled, perhaps by what one before it did */
             continue;
-        asked++;
         op->note.bytes_in += data.size / message->ops_count;
-        judge_op(server, message, reply, i, &empties, &why);
+        settle_op(server, message, op, judgement.verdicts[i], judgement.good > 0 && !unproved);
         message->ops[i] = NULL;
     }
-    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full
-     * messages. */
-    bool padded = reply != NULL && asked == message->ops_count && ask_reply_padded(reply);
     if (reply != NULL)
         ask_reply_free(reply);
     if (server->gone)
         return;
-    if (why == NULL && padded && empties > 0)
-        why = "data that does not belong to the question";
-    if (why != NULL)
-        session_fault(server, LES_FAULT_LIE, why);
-    else if (padded)
+    if (judgement.why != NULL)
+        session_fault(server, LES_FAULT_LIE, judgement.why);
+    else if (judgement.padded)
         session_fault(server, LES_FAULT_PADDING, les_code_name(message->code));
-    else if (empties > 0 && message->kind != LES_ASK_TX_STATUS && message->kind != LES_ASK_HEADERS)
+    else if (judgement.empty > 0 && judgement.good == 0 && !unproved)
         session_fault(server, LES_FAULT_EMPTY, les_code_name(message->code));
     loop_defer(server->client->loop, &server->client->schedule);
 }
