@@ -568,9 +568,12 @@ static void judge(struct judgement *judgement, const struct les_message *message
     for (size_t i = 0; i < message->ops_count; i++) {
         if (message->ops[i] == NULL)
             continue;
+        const char *lie = NULL;
         asked++;
         judgement->verdicts[i] =
-            reply == NULL ? ASK_LIE : ask_check(reply, message->ops[i], i, &judgement->why);
+            reply == NULL ? ASK_LIE : ask_check(reply, message->ops[i], i, &lie);
+        if (judgement->verdicts[i] == ASK_LIE && judgement->why == NULL)
+            judgement->why = lie;
         judgement->good += judgement->verdicts[i] == ASK_GOOD;
         judgement->empty += judgement->verdicts[i] == ASK_EMPTY;
     }
