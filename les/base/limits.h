@@ -47,6 +47,8 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define HOST_HANDSHAKES_DEFAULT 32
 #define HOST_HANDSHAKES_MAX     256
 #define HOST_PER_IP_DEFAULT     16
+#define HOST_ACCEPTS_PER_SECOND_MAX 100       /* a handshake costs half a millisecond */
+#define HOST_ACCEPTS_PER_IP_MAX 10            /* a second; loopback is exempt */
 #define HOST_CANDIDATES_MAX     128
 #define HOST_CANDIDATE_REST_MS  600000        /* a candidate that failed is not taken again before */
 #define ENR_SIZE_MAX            300           /* EIP-778 */
