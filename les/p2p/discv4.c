@@ -377,32 +377,6 @@ static bool on_record(struct discv4 *discv4, const struct endpoint *from,
 
 /* ---- the door ---- */
 
-/* The slot of an IP cannot be foretold from outside. */
-static size_t ip_slot(const struct discv4 *discv4, const struct endpoint *from)
-{
-    uint64_t hash = discv4->ip_secret;
-    for (size_t i = 0; i < 16; i += 8)
-        hash = (hash ^ be_read(from->ip + i, 8)) * 0x9e3779b97f4a7c15u ^ hash >> 29;
-    return (size_t)(hash >> 32) % DISCV4_IP_SLOTS;
-}
-
-static bool is_within_limits(struct discv4 *discv4, const struct endpoint *from)
-{
-    uint8_t *count = &discv4->ip_counts[ip_slot(discv4, from)];
-    if (discv4->now_ms - discv4->window_ms >= 1000) {
-        discv4->window_ms = discv4->now_ms;
-        discv4->window_count = 0;
-        memset(discv4->ip_counts, 0, sizeof(discv4->ip_counts));
-    }
-    /* Counted per address first: one that floods does not use up the others' share. */
-    if ((*count >= DISCV4_IN_PER_IP_MAX && !endpoint_is_loopback(from)) ||
-        discv4->window_count >= DISCV4_IN_PER_SECOND_MAX)
-        return false;
-    *count = (uint8_t)(*count + (*count < UINT8_MAX));
-    discv4->window_count++;
-    return true;
-}
-
 static bool handle(struct discv4 *discv4, const struct endpoint *from,
                    const struct discv4_packet *packet)
 {
@@ -445,7 +419,7 @@ void discv4_receive(struct discv4 *discv4, uint64_t now_ms, int64_t wall_s,
     discv4->now_ms = now_ms;
     discv4->wall_s = wall_s;
     discv4->stats.in++;
-    if (!is_within_limits(discv4, from)) {
+    if (!rate_take(&discv4->rate, now_ms, from)) {
         discv4->stats.limited++;
         return;
     }
@@ -574,7 +548,9 @@ struct discv4 *discv4_new(struct crypto *crypto, const struct discv4_config *con
     discv4->bonds = mem_alloc(DISCV4_BONDS_MAX * sizeof(*discv4->bonds));
     discv4->queries = mem_alloc(DISCV4_PENDING_MAX * sizeof(*discv4->queries));
     discv4->learns_ip = is_unspecified(&config->at);
-    events->random(owner, &discv4->ip_secret, sizeof(discv4->ip_secret));
+    discv4->rate = (struct rate){.per_second_max = DISCV4_IN_PER_SECOND_MAX,
+                                 .per_ip_max = DISCV4_IN_PER_IP_MAX};
+    events->random(owner, &discv4->rate.secret, sizeof(discv4->rate.secret));
     record_make(discv4);
     return discv4;
 }

@@ -6,6 +6,7 @@
 #include "les/p2p/discv4.h"
 #include "les/p2p/discv4_packet.h"
 #include "les/p2p/kad.h"
+#include "les/p2p/rate.h"
 
 /* What passed between a node, at one IP, and us. */
 struct bond {
@@ -54,7 +55,7 @@ struct lookup {
     size_t nodes_count;
 };
 
-enum { DISCV4_CLAIMS = 10, DISCV4_IP_SLOTS = 1024 };
+enum { DISCV4_CLAIMS = 10 };
 
 struct discv4 {
     struct crypto *crypto;
@@ -80,10 +81,7 @@ struct discv4 {
     struct endpoint claims[DISCV4_CLAIMS]; /* what others see as our IP */
     struct hash32 claims_from[DISCV4_CLAIMS];
     size_t claims_next, claims_count;
-    uint64_t window_ms; /* the second that is being counted */
-    unsigned window_count;
-    uint8_t ip_counts[DISCV4_IP_SLOTS];
-    uint64_t ip_secret;
+    struct rate rate; /* of datagrams that are looked at */
     struct discv4_stats stats;
 };
 

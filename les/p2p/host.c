@@ -184,6 +184,7 @@ static void on_closed(void *owner, struct peer *peer, enum peer_reason reason)
 {
     struct conn *conn = owner;
     struct host *host = conn->host;
+    bool changes_dials;
     host->stats.bytes_in += peer_bytes_in(peer);
     host->stats.bytes_out += peer_bytes_out(peer);
     host->stats.messages_out += peer_messages_out(peer);
@@ -198,8 +199,9 @@ static void on_closed(void *owner, struct peer *peer, enum peer_reason reason)
         struct peer_end end = {.reason = reason, .why = "already connected"};
         host_dial_ended(conn, &end);
     }
+    changes_dials = !conn->inbound || conn->identified;
     host_conn_drop(conn);
-    if (!host->freeing)
+    if (!host->freeing && changes_dials)
         host_dial_soon(host);
 }
 
@@ -218,7 +220,8 @@ static void on_accept(void *owner, struct link *link)
     struct conn *conn = NULL;
     link_endpoint(link, &from);
     host->stats.accepts++;
-    if (host_handshakes(host, true) < host->config.handshakes_max &&
+    if (rate_take(&host->accept_rate, loop_now_ms(host->loop), &from) &&
+        host_handshakes(host, true) < host->config.handshakes_max &&
         (endpoint_is_loopback(&from) || count_from_ip(host, &from) < host->config.per_ip_max) &&
         (!host->events.may_accept || host->events.may_accept(host->owner, &from)))
         conn = host_conn_add(host);
@@ -304,6 +307,9 @@ enum status host_new(struct host **out, struct loop *loop, struct crypto *crypto
                                              .caps = host->config.caps,
                                              .caps_count = host->config.caps_count,
                                              .listen_port = host->at.port};
+    host->accept_rate = (struct rate){.per_second_max = HOST_ACCEPTS_PER_SECOND_MAX,
+                                      .per_ip_max = HOST_ACCEPTS_PER_IP_MAX};
+    loop_random(loop, &host->accept_rate.secret, sizeof(host->accept_rate.secret));
     host->conns = mem_alloc(HOST_CONNS_MAX * sizeof(*host->conns));
     host_dial_start(host);
     *out = host;

@@ -238,14 +238,15 @@ static void on_dial_timer(struct timer *timer)
     forget_rested(host, now);
     /* A callback may change the list: after each call the search starts over. Each entry is called
      * once, its due time moves on. */
-    for (size_t i = 0;
-         i < host->dials_count && host_handshakes(host, false) < host->config.handshakes_max;) {
-        if (is_callable(host, host->dials[i], now)) {
-            call_or_refuse(host, host->dials[i]);
-            i = 0;
-        } else {
+    for (size_t i = 0, under_way = host_handshakes(host, false);
+         i < host->dials_count && under_way < host->config.handshakes_max;) {
+        if (!is_callable(host, host->dials[i], now)) {
             i++;
+            continue;
         }
+        call_or_refuse(host, host->dials[i]);
+        under_way = host_handshakes(host, false);
+        i = 0;
     }
     for (size_t i = 0; i < host->dials_count; i++) {
         const struct dial *dial = host->dials[i];

@@ -5,6 +5,7 @@
 
 #include "les/base/limits.h"
 #include "les/p2p/host.h"
+#include "les/p2p/rate.h"
 
 enum dial_kind { DIAL_STATIC, DIAL_ONCE, DIAL_CANDIDATE };
 
@@ -60,6 +61,7 @@ struct host {
     struct dial **dials;
     size_t dials_count;
     struct timer dial_timer;
+    struct rate accept_rate;
     struct host_stats stats;
     bool freeing;
 };

@@ -34,6 +34,7 @@ struct peer {
     struct buf out, packed,
         plain; /* scratch: frames to send, compressed and decompressed payloads */
     uint64_t bytes_in, bytes_out, messages_out;
+    size_t message_max;
     uint64_t read_ms; /* when the last byte came */
     uint64_t ping_ms, ping_sent_ms, rtt_ms;
     bool ping_open;
@@ -209,10 +210,10 @@ static bool unpack(struct peer *peer, struct span *payload)
 {
     size_t size = 0;
     if (!peer->snappy)
-        return payload->size <= PEER_MESSAGE_MAX;
+        return payload->size <= peer->message_max;
     if (snappy_uncompressed_length((const char *)payload->data, payload->size, &size) !=
             SNAPPY_OK ||
-        size > PEER_MESSAGE_MAX || size > payload->size * SNAPPY_RATIO_MAX)
+        size > peer->message_max || size > payload->size * SNAPPY_RATIO_MAX)
         return false;
     scratch_clear(&peer->plain);
     buf_reserve(&peer->plain, size + 1);
@@ -238,6 +239,15 @@ static void on_remote_disconnect(struct peer *peer, struct span payload)
     else
         finish(peer, (struct peer_end){
                          .reason = reason, .remote_said = true, .why = peer_reason_text(reason)});
+}
+
+void peer_limit(struct peer *peer, size_t message_max)
+{
+    ASSERT(message_max <= PEER_MESSAGE_MAX);
+    if (peer->state != READY)
+        return;
+    peer->message_max = message_max;
+    rlpx_limit(peer->rlpx, snappy_max_compressed_length(message_max) + 16);
 }
 
 static void on_hello(struct peer *peer, struct span payload)
@@ -268,7 +278,7 @@ static void on_hello(struct peer *peer, struct span payload)
     }
     peer->state = READY;
     peer->ping_ms = peer->taken_ms = now_ms(peer);
-    rlpx_limit(peer->rlpx, snappy_max_compressed_length(PEER_MESSAGE_MAX) + 16);
+    peer_limit(peer, PEER_MESSAGE_MAX);
     timer_start(&peer->timer, PEER_PING_INTERVAL_MS);
     peer->events->on_ready(peer->host, peer);
 }
@@ -494,6 +504,7 @@ static struct peer *peer_new(const struct peer_config *config, const struct peer
 {
     struct peer *peer = mem_alloc(sizeof(*peer));
     ASSERT(config->caps_count <= PEER_CAPS_MAX);
+    peer->message_max = PEER_MESSAGE_MAX;
     peer->config = config;
     peer->events = events;
     peer->host = owner;

@@ -74,6 +74,10 @@ void peer_pause(struct peer *peer, bool paused);
 /* Sends Disconnect and closes. Idempotent; no event comes for this peer after it, on_gone neither.
  */
 void peer_disconnect(struct peer *peer, enum peer_reason reason);
+/* The largest message taken from now on (decompressed); starts at, and is at most,
+ * PEER_MESSAGE_MAX. A server does well to allow its clients less: it is what each of them can make
+ * us hold. */
+void peer_limit(struct peer *peer, size_t message_max);
 uint64_t peer_bytes_in(const struct peer *peer); /* on the wire, with frame overhead */
 uint64_t peer_bytes_out(const struct peer *peer);
 uint64_t peer_messages_out(const struct peer *peer); /* of capabilities */

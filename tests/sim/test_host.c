@@ -493,11 +493,13 @@ Test(host, silent_connections_are_few_per_address_and_last_five_seconds)
     size_t closed = 0;
     town_make(&town, 13, 1);
     struct loop *attacker = world_host_new(town.world, "66.6.6.6");
-    for (size_t i = 0; i < ARRAY_COUNT(callers); i++)
+    for (size_t i = 0; i < ARRAY_COUNT(callers); i++) {
         cr_assert_eq(link_connect(&callers[i].link, attacker, &town.nodes[0].self.at,
                                   &CALLER_EVENTS, &callers[i]),
                      STATUS_OK);
-    world_run_for_ms(town.world, 1000);
+        world_run_for_ms(town.world, 50);
+    }
+    world_run_for_ms(town.world, 100);
     host_stats(town.nodes[0].host, &stats);
     cr_assert_eq(stats.handshakes, HOST_PER_IP_DEFAULT);
     cr_assert_eq(stats.accepts_refused, ARRAY_COUNT(callers) - HOST_PER_IP_DEFAULT);
@@ -510,6 +512,28 @@ Test(host, silent_connections_are_few_per_address_and_last_five_seconds)
     host_stats(town.nodes[0].host, &stats);
     cr_assert_eq(stats.handshakes, 0);
     cr_assert_eq(stats.handshakes_failed, HOST_PER_IP_DEFAULT);
+    town_free(&town);
+}
+
+Test(host, a_storm_of_connections_from_one_address_does_not_shut_out_others)
+{
+    struct town town;
+    struct caller callers[200] = {{NULL, false}};
+    struct host_stats stats;
+    town_make(&town, 17, 2);
+    struct loop *attacker = world_host_new(town.world, "66.6.6.6");
+    for (size_t i = 0; i < ARRAY_COUNT(callers); i++) {
+        cr_assert_eq(link_connect(&callers[i].link, attacker, &town.nodes[0].self.at,
+                                  &CALLER_EVENTS, &callers[i]),
+                     STATUS_OK);
+        world_run_for_ms(town.world, 6);
+        if (i == 100)
+            host_dial_once(town.nodes[1].host, &town.nodes[0].self);
+        link_close(callers[i].link);
+    }
+    cr_assert_eq(peers(&town.nodes[0]), 1);
+    host_stats(town.nodes[0].host, &stats);
+    cr_assert_leq(stats.handshakes_failed + stats.handshakes, 2 * HOST_ACCEPTS_PER_IP_MAX);
     town_free(&town);
 }
 

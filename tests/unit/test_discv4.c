@@ -360,3 +360,16 @@ Test(discv4, a_new_record_is_fetched_again)
     cr_assert_eq(net.machines[1].records, 2);
     net_free(&net);
 }
+
+Test(discv4, a_record_is_asked_for_again_while_searching_only)
+{
+    static struct net net;
+    net_init(&net);
+    for (size_t i = 0; i < 2; i++)
+        discv4_seed(net_add(&net, true)->discv4, &net.machines[0].at);
+    discv4_search(net.machines[1].discv4, true);
+    net_run(&net, 2 * DISCV4_RECORD_AGAIN_MS + 60000);
+    cr_assert_eq(net.machines[0].records, 1);
+    cr_assert_eq(net.machines[1].records, 3);
+    net_free(&net);
+}

@@ -233,6 +233,25 @@ Test(peer, a_message_arrives_whole_and_decompressed)
     world_free(&world);
 }
 
+static bool b_lost_its_peer(struct world *world);
+
+Test(peer, a_message_over_the_limit_of_this_peer_is_a_breach)
+{
+    struct world world;
+    uint8_t bytes[1001] = {0};
+    world_open(&world);
+    connect_nodes(&world);
+    peer_limit(world.b.peer, 1000);
+    world.b.echo = true;
+    cr_assert(peer_send(world.a.peer, "les", 1, SPAN(bytes, 1000)));
+    run_until(&world, a_got_a_message);
+    cr_assert(peer_send(world.a.peer, "les", 1, SPAN(bytes, 1001)));
+    run_until(&world, b_lost_its_peer);
+    cr_assert_eq(world.b.reason, PEER_BREACH);
+    cr_assert_not(world.b.remote_said);
+    world_free(&world);
+}
+
 static bool b_lost_its_peer(struct world *world)
 {
     return world->b.gone > 0;
