@@ -18,33 +18,45 @@ TestSuite(lies, .fini = fixture_leak_gate, .timeout = 300);
 #define CALL(method, params)                                                                       \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" method "\",\"params\":[" params "]}"
 
-/* Asks two light clients, one of which meets liars, and compares. */
+#define REQUESTS_MAX 8
+
+/* Asks once while everybody is honest, then a new light client while two of the three lie, and
+ * compares. */
 static void expect_truth(bool (*tamper)(void *owner, unsigned code, struct buf *payload),
                          const char *const *requests, size_t count, const char *named)
 {
-    for (uint64_t seed = 1; seed <= 4; seed++) {
-        struct sim *honest = sim_new(seed, GENESIS, CHAIN, 3),
-                   *lying = sim_new(seed, GENESIS, CHAIN, 3);
+    /* Which server is asked depends on the world: over a few of them a liar is. */
+    uint64_t asked_in_all = 0;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct sim *sim = sim_new(seed, GENESIS, CHAIN, 3);
+        char *truths[REQUESTS_MAX];
         uint64_t asked = 0;
-        sim_start_light(honest, 3, 66);
-        sim_start_light(lying, 3, 66);
-        sim_wait_head(honest, HEAD, 5000);
-        sim_wait_head(lying, HEAD, 5000);
-        sim_set_tamper(lying, 0, tamper, &asked);
-        sim_set_tamper(lying, 1, tamper, &asked);
+        cr_assert_leq(count, REQUESTS_MAX);
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 5000);
         for (size_t i = 0; i < count; i++) {
-            const char *truth = sim_rpc(honest, requests[i]), *answer = sim_rpc(lying, requests[i]);
-            cr_assert(strstr(truth, "\"result\"") != NULL, "%s", truth);
-            cr_assert_str_eq(answer, truth, "seed %llu: %.200s\nand not %.200s\n%s",
-                             (unsigned long long)seed, answer, truth, sim_log(lying));
+            truths[i] = mem_strdup(sim_rpc(sim, requests[i]));
+            cr_assert(strstr(truths[i], "\"result\"") != NULL, "%s", truths[i]);
         }
-        cr_assert_gt(asked, 0, "no liar was asked");
-        cr_assert_geq(sim_lies(lying), 1, "%s", sim_log(lying));
-        cr_assert(strstr(sim_log(lying), named) != NULL, "%s", sim_log(lying));
-        cr_assert(strstr(sim_log(lying), "server=enode://") != NULL, "%s", sim_log(lying));
-        sim_free(honest);
-        sim_free(lying);
+        sim_stop_light(sim);
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 5000);
+        sim_set_tamper(sim, 0, tamper, &asked);
+        sim_set_tamper(sim, 1, tamper, &asked);
+        for (size_t i = 0; i < count; i++) {
+            const char *answer = sim_rpc(sim, requests[i]);
+            cr_assert_str_eq(answer, truths[i], "seed %llu: %.200s\nand not %.200s\n%s",
+                             (unsigned long long)seed, answer, truths[i], sim_log(sim));
+            mem_free(truths[i]);
+        }
+        asked_in_all += asked;
+        cr_assert_eq(sim_lies(sim) > 0, asked > 0, "%s", sim_log(sim));
+        cr_assert_eq(strstr(sim_log(sim), named) != NULL, asked > 0, "%s", sim_log(sim));
+        cr_assert(asked == 0 || strstr(sim_log(sim), "server=enode://") != NULL, "%s",
+                  sim_log(sim));
+        sim_free(sim);
     }
+    cr_assert_gt(asked_in_all, 0, "no liar was asked");
 }
 
 static const char *const STATE_REQUESTS[] = {
@@ -132,7 +144,7 @@ static bool on_missing_log(void *owner, unsigned code, struct buf *payload)
 Test(lies, a_receipt_without_one_of_its_logs)
 {
     static const char *const REQUESTS[] = {
-        CALL("eth_getLogs", "{\"fromBlock\":\"0x1\",\"toBlock\":\"0x20\"}"),
+        CALL("eth_getLogs", "{\"fromBlock\":\"0x3\",\"toBlock\":\"0x6\"}"),
         CALL("eth_getBlockReceipts", "\"0x18\""),
         CALL("eth_getBlockReceipts", "\"0x1b\""),
     };

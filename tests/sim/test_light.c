@@ -148,6 +148,47 @@ Test(light, old_headers_are_verified_and_the_way_is_counted)
     sim_free(sim);
 }
 
+/* How often a server had to say Stop, and replies it still sends after it. */
+static bool on_count_stops(void *owner, unsigned code, struct buf *payload)
+{
+    (void)payload;
+    unsigned *stops = owner;
+    *stops += code == LES_STOP;
+    return true;
+}
+
+/* Receipts, bodies, proofs and headers of many calls leave in one turn of the loop, each kind in a
+ * message of its own: together they must fit what the server has room for. */
+Test(light, questions_of_many_kinds_never_overrun_the_buffer)
+{
+    struct sim *sim =
+        sim_new(31, "vectors/geth-les/genesis-small.json", "vectors/geth-les/chain-small.rlp", 1);
+    unsigned stops = 0;
+    struct buf batch = {0};
+    sim_set_tamper(sim, 0, on_count_stops, &stops);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 600, 5000);
+    buf_add_span(&batch, SPAN_STR("["));
+    for (unsigned i = 0; i < 20; i++) {
+        char call[400];
+        snprintf(call, sizeof call,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getLogs\",\"params\":[{"
+                 "\"fromBlock\":\"0x%x\",\"toBlock\":\"0x%x\"}]},"
+                 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"eth_getBlockByNumber\",\"params\":["
+                 "\"0x%x\",true]},"
+                 "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"eth_getBlockReceipts\",\"params\":["
+                 "\"0x%x\"]}%s",
+                 1 + 30 * i, 30 + 30 * i, 600 - i, 300 - i, i < 19 ? "," : "]");
+        buf_add_span(&batch, SPAN_STR(call));
+    }
+    buf_add_u8(&batch, 0);
+    const char *answer = sim_rpc(sim, (const char *)batch.data);
+    cr_assert(strstr(answer, "\"error\"") == NULL, "%.300s", strstr(answer, "\"error\""));
+    cr_assert_eq(stops, 0, "%u times", stops);
+    buf_free(&batch);
+    sim_free(sim);
+}
+
 Test(light, same_seed_same_trace)
 {
     uint64_t traces[2];

@@ -1,6 +1,7 @@
 #include "tests/sim/world_les.h"
 
 #include "conf/genesis.h"
+#include "gateway/answers.h"
 #include "gateway/methods.h"
 #include "les/node/backend.h"
 #include "les/p2p/host.h"
@@ -44,6 +45,7 @@ struct sim {
     struct buf log_text;
     struct light *light;
     struct rpc *rpc;
+    struct rpc_answers *answers;
     struct buf reply;
     bool replied;
     uint64_t wanted_head;
@@ -339,11 +341,13 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
                                     .cache_bytes = 4 << 20};
     memset(options.key.bytes, 0x77, 32);
     cr_assert_eq(light_open(&sim->light, &options), STATUS_OK);
+    sim->answers = answers_new(sim->light);
     sim->rpc = rpc_new(&(struct rpc_options){.loop = sim->loop,
                                              .log = sim->log,
                                              .methods = METHODS,
                                              .methods_count = METHODS_COUNT,
                                              .ctx = sim->light,
+                                             .answers = sim->answers,
                                              .timeout_ms = 20000,
                                              .calls_max = 1000});
 }
@@ -354,6 +358,7 @@ void sim_stop_light(struct sim *sim)
         return;
     rpc_free(sim->rpc);
     world_run_for_ms(sim->world, 1);
+    answers_free(sim->answers);
     light_close(sim->light);
     sim->light = NULL;
     sim->rpc = NULL;
