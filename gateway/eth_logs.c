@@ -426,6 +426,8 @@ struct call_done eth_get_logs(struct call *call, void *ctx)
     struct logs_args *args = call_alloc(call, sizeof *args);
     if (!param_filter(call, 0, &args->filter))
         return call_fail_param(call);
-    log_bits_of(&args->bits, call, &args->filter);
+    args->bits.items =
+        call_alloc(call, (log_bits_room(&args->filter) + 1) * sizeof *args->bits.items);
+    log_bits_fill(&args->bits, &args->filter);
     return query_start(call, ctx, on_logs, args);
 }

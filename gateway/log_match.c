@@ -7,20 +7,25 @@ static void add_position(struct log_bits *bits)
         bits->ends[bits->positions++] = bits->items_count;
 }
 
-void log_bits_of(struct log_bits *out, struct call *call, const struct log_filter *filter)
+size_t log_bits_room(const struct log_filter *filter)
 {
     size_t total = filter->addresses_count;
-    memset(out, 0, sizeof *out);
     for (size_t i = 0; i < filter->topics_count; i++)
         total += filter->topics[i].count;
-    out->items = call_alloc(call, (total + 1) * sizeof *out->items);
+    return total;
+}
+
+void log_bits_fill(struct log_bits *bits, const struct log_filter *filter)
+{
+    bits->items_count = bits->positions = 0;
     for (size_t i = 0; i < filter->addresses_count; i++)
-        bloom_bits(out->items[out->items_count++], SPAN(filter->addresses[i].bytes, 20));
-    add_position(out);
+        bloom_bits(bits->items[bits->items_count++], SPAN(filter->addresses[i].bytes, 20));
+    add_position(bits);
     for (size_t i = 0; i < filter->topics_count; i++) {
         for (size_t k = 0; k < filter->topics[i].count; k++)
-            bloom_bits(out->items[out->items_count++], SPAN(filter->topics[i].hashes[k].bytes, 32));
-        add_position(out);
+            bloom_bits(bits->items[bits->items_count++],
+                       SPAN(filter->topics[i].hashes[k].bytes, 32));
+        add_position(bits);
     }
 }
 

@@ -14,8 +14,9 @@ struct log_bits {
     size_t ends[1 + FILTER_TOPICS_MAX]; /* of each position, in items */
     size_t positions;
 };
-/* Memory of the call. */
-void log_bits_of(struct log_bits *out, struct call *call, const struct log_filter *filter);
+/* items has room for every address and topic; the rest is set here. */
+size_t log_bits_room(const struct log_filter *filter);
+void log_bits_fill(struct log_bits *bits, const struct log_filter *filter);
 
 bool log_matches(const struct log_filter *filter, const struct log_entry *log);
 bool log_bits_in_bloom(const struct log_bits *bits, const struct bloom256 *bloom);

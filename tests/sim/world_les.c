@@ -164,13 +164,18 @@ static void stop_host(struct sim_server *server)
     server->host = NULL;
 }
 
+static void genesis_path(char *out, size_t size, const char *genesis)
+{
+    snprintf(out, size, "%s%s", genesis[0] == '/' ? "" : SHARED_DIR "/", genesis);
+}
+
 static void init_server(struct sim *sim, size_t index, const char *genesis, struct span chain)
 {
     struct sim_server *server = &sim->servers[index];
     struct buf error = {0};
     char path[512], ip[32];
     uint8_t seed32[32] = {0};
-    snprintf(path, sizeof path, "%s/%s", SHARED_DIR, genesis);
+    genesis_path(path, sizeof path, genesis);
     snprintf(ip, sizeof ip, "10.0.0.%zu", index + 2);
     server->sim = sim;
     server->loop = world_host_new(sim->world, ip);
@@ -209,12 +214,15 @@ static int64_t on_wall_s(void *owner)
 
 struct sim *sim_new(uint64_t seed, const char *genesis, const char *chain, size_t servers_count)
 {
-    fixture_need(genesis);
-    struct buf chain_rlp = fixture_file(chain), error = {0};
+    if (genesis[0] != '/')
+        fixture_need(genesis);
+    struct buf chain_rlp = {0}, error = {0};
+    if (chain != NULL)
+        chain_rlp = fixture_file(chain);
     struct sim *sim = mem_alloc(sizeof *sim);
     char path[512];
     uint8_t seed32[32] = {1};
-    snprintf(path, sizeof path, "%s/%s", SHARED_DIR, genesis);
+    genesis_path(path, sizeof path, genesis);
     sim->world = world_new(seed);
     sim->loop = world_host_new(sim->world, "10.0.0.1");
     sim->crypto = crypto_new(seed32);
