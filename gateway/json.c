@@ -2,8 +2,6 @@
 
 #include "les/base/limits.h"
 
-#include <jansson.h>
-
 /* ---- scanning ---- */
 
 struct scan {
@@ -27,31 +25,44 @@ static bool is_hex_digit(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
+/* Eight bytes at once: is none of them a control character, a quote or a backslash? */
+static bool is_plain8(const uint8_t *at)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
+    uint64_t found =
+        ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
+    return (found & highs) == 0;
+}
+
+static bool scan_escape(struct scan *scan)
+{
+    if (++scan->at == scan->end)
+        return false;
+    if (*scan->at != 'u')
+        return *scan->at != 0 && strchr("\"\\/bfnrt", *scan->at) != NULL;
+    for (int i = 0; i < 4; i++)
+        if (++scan->at == scan->end || !is_hex_digit(*scan->at))
+            return false;
+    return true;
+}
+
 static bool scan_string(struct scan *scan)
 {
-    for (scan->at++; scan->at < scan->end; scan->at++) {
-        uint8_t c = *scan->at;
-        if (c == '"') {
+    for (scan->at++;; scan->at++) {
+        while (scan->end - scan->at >= 8 && is_plain8(scan->at))
+            scan->at += 8;
+        if (scan->at == scan->end || *scan->at < 0x20)
+            return false;
+        if (*scan->at == '"') {
             scan->at++;
             return true;
         }
-        if (c < 0x20)
+        if (*scan->at == '\\' && !scan_escape(scan))
             return false;
-        if (c != '\\')
-            continue;
-        if (++scan->at == scan->end)
-            return false;
-        c = *scan->at;
-        if (c != 'u') {
-            if (c == 0 || strchr("\"\\/bfnrt", c) == NULL)
-                return false;
-            continue;
-        }
-        for (int i = 0; i < 4; i++)
-            if (++scan->at == scan->end || !is_hex_digit(*scan->at))
-                return false;
     }
-    return false;
 }
 
 static bool scan_digits(struct scan *scan)
@@ -165,27 +176,74 @@ bool json_scan(struct span *value, struct span *rest, struct span text)
     return true;
 }
 
+/* ---- walking over what json_scan accepted: nothing is checked again, only the end is never passed
+ * ---- */
+
+static void skip_string(struct scan *scan)
+{
+    const uint8_t *at = scan->at + 1;
+    for (;;) {
+        const uint8_t *quote = memchr(at, '"', (size_t)(scan->end - at)), *slash = quote;
+        if (quote == NULL) {
+            scan->at = scan->end;
+            return;
+        }
+        while (slash > at && slash[-1] == '\\')
+            slash--;
+        at = quote + 1;
+        if ((quote - slash) % 2 == 0)
+            break;
+    }
+    scan->at = at;
+}
+
+static void skip_value(struct scan *scan)
+{
+    size_t depth = 0;
+    do {
+        uint8_t c = *scan->at;
+        if (c == '"') {
+            skip_string(scan);
+        } else if (c == '{' || c == '[') {
+            depth++;
+            scan->at++;
+        } else if (c == '}' || c == ']') {
+            depth--;
+            scan->at++;
+        } else if (depth > 0) {
+            scan->at++;
+        } else {
+            while (scan->at < scan->end && memchr(",:]} \t\n\r", *scan->at, 8) == NULL)
+                scan->at++;
+        }
+    } while (depth > 0 && scan->at < scan->end);
+}
+
+static struct span take_value(struct scan *scan)
+{
+    const uint8_t *start = scan->at;
+    skip_value(scan);
+    return SPAN(start, (size_t)(scan->at - start));
+}
+
 bool json_next(struct span *cursor, struct span *key, struct span *value)
 {
     *key = *value = SPAN_EMPTY;
-    if (cursor->size == 0)
+    if (cursor->size < 2)
         return false;
     struct scan scan = {cursor->data + 1,
                         cursor->data + cursor->size}; /* past the bracket or the comma */
-    struct span item, rest;
     skip_space(&scan);
-    if (scan.at == scan.end || *scan.at == '}' || *scan.at == ']' || cursor->data[0] == '}' ||
-        cursor->data[0] == ']')
+    if (cursor->data[0] == '}' || cursor->data[0] == ']' || scan.at == scan.end ||
+        *scan.at == '}' || *scan.at == ']')
         return false;
-    if (!json_scan(&item, &rest, SPAN(scan.at, (size_t)(scan.end - scan.at))))
-        return false;
-    scan.at = rest.data;
+    struct span item = take_value(&scan);
     skip_space(&scan);
     if (scan.at < scan.end && *scan.at == ':') {
         *key = SPAN(item.data + 1, item.size - 2);
-        if (!json_scan(&item, &rest, SPAN(scan.at + 1, (size_t)(scan.end - scan.at - 1))))
-            return false;
-        scan.at = rest.data;
+        scan.at++;
+        skip_space(&scan);
+        item = take_value(&scan);
         skip_space(&scan);
     }
     *value = item;
@@ -257,89 +315,4 @@ void json_unescape(struct buf *out, struct span string)
             at += 2;
         }
     }
-}
-
-/* ---- trees ---- */
-
-struct json_t *json_parse(struct span text)
-{
-    return json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-}
-
-void json_free(struct json_t *value)
-{
-    json_decref(value);
-}
-
-enum json_kind json_kind(const struct json_t *value)
-{
-    if (value == NULL)
-        return JSON_KIND_NULL;
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return JSON_KIND_OBJECT;
-    case JSON_ARRAY:
-        return JSON_KIND_ARRAY;
-    case JSON_STRING:
-        return JSON_KIND_STRING;
-    case JSON_INTEGER:
-        return JSON_KIND_INTEGER;
-    case JSON_REAL:
-        return JSON_KIND_REAL;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return JSON_KIND_BOOL;
-    case JSON_NULL:
-        return JSON_KIND_NULL;
-    }
-    return JSON_KIND_NULL;
-}
-
-struct span json_text(const struct json_t *value)
-{
-    return SPAN(json_string_value(value), json_string_length(value));
-}
-
-int64_t json_integer_of(const struct json_t *value)
-{
-    return json_integer_value(value);
-}
-
-double json_real_of(const struct json_t *value)
-{
-    return json_number_value(value);
-}
-
-bool json_bool_of(const struct json_t *value)
-{
-    return json_is_true(value);
-}
-
-size_t json_count(const struct json_t *value)
-{
-    return json_is_object(value) ? json_object_size(value) : json_array_size(value);
-}
-
-struct json_t *json_item(const struct json_t *array, size_t index)
-{
-    return json_array_get(array, index);
-}
-
-struct json_t *json_member(const struct json_t *object, const char *key)
-{
-    return json_object_get(object, key);
-}
-
-bool json_each(const struct json_t *object, void **position, struct span *key,
-               struct json_t **value)
-{
-    json_t *walked = (json_t *)(uintptr_t)object; /* jansson's iterator changes nothing */
-    *position =
-        *position == NULL ? json_object_iter(walked) : json_object_iter_next(walked, *position);
-    if (*position == NULL)
-        return false;
-    const char *text = json_object_iter_key(*position);
-    *key = SPAN_STR(text);
-    *value = json_object_iter_value(*position);
-    return true;
 }

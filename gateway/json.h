@@ -1,6 +1,8 @@
-/* JSON in and out. Reading: a strict scanner for the envelope of a request, and trees for
- * parameters (jansson, which has its only home in json.c). Writing: straight into a struct buf, no
- * tree, in go-ethereum's spelling. */
+/* JSON in and out. Reading: a strict scanner for the envelope of a request, then a tree of its
+ * parameters over the scanned text. Writing: straight into a struct buf, no tree, in go-ethereum's
+ * spelling. Written here and not taken from jansson (which reads files in conf) because it is the
+ * hot path: one pass, one allocation, numbers of any length, and Go's rules for broken UTF-8 and
+ * repeated members. */
 #ifndef GATEWAY_JSON_H
 #define GATEWAY_JSON_H
 
@@ -24,21 +26,23 @@ size_t json_utf8_size(const uint8_t *at, size_t left);
 
 /* ---- trees ---- */
 
-struct json_t; /* a value; jansson's struct, opaque for everyone else */
+struct json_t; /* a value */
 enum json_kind {
     JSON_KIND_NULL,
     JSON_KIND_BOOL,
-    JSON_KIND_INTEGER,
+    JSON_KIND_INTEGER, /* fits int64_t */
     JSON_KIND_REAL,
     JSON_KIND_STRING,
     JSON_KIND_ARRAY,
     JSON_KIND_OBJECT
 };
 
-/* text: one whole value. NULL: not JSON, a number out of range or invalid UTF-8. Freed with
- * json_free. */
+/* text: one whole value, which must outlive the tree. NULL: not JSON, or more than JSON_NODES_MAX
+ * values. Freed with json_free (the root only). */
 struct json_t *json_parse(struct span text);
-void json_free(struct json_t *value);                 /* NULL is legal */
+struct json_t *
+json_tree(struct span scanned);       /* the same for what json_scan gave: not checked again */
+void json_free(struct json_t *value); /* NULL is legal */
 enum json_kind json_kind(const struct json_t *value); /* NULL is JSON_KIND_NULL */
 struct span
 json_text(const struct json_t *value); /* of a string: UTF-8, borrowed from the tree; else empty */
@@ -47,10 +51,11 @@ double json_real_of(const struct json_t *value);     /* of an integer or a real;
 bool json_bool_of(const struct json_t *value);
 size_t
 json_count(const struct json_t *value); /* items of an array or members of an object; else 0 */
-struct json_t *json_item(const struct json_t *array, size_t index);       /* NULL: none */
-struct json_t *json_member(const struct json_t *object, const char *key); /* NULL: none */
-/* Members in the order of the text: start with *position = NULL; false at the end. */
-bool json_each(const struct json_t *object, void **position, struct span *key,
+struct json_t *json_item(const struct json_t *array, size_t index); /* NULL: none */
+struct json_t *json_member(const struct json_t *object,
+                           const char *key); /* NULL: none; the last of two */
+/* Members in the order of the text: start with *position = 0; false at the end. */
+bool json_each(const struct json_t *object, size_t *position, struct span *key,
                struct json_t **value);
 
 /* ---- writing ----

@@ -322,7 +322,7 @@ const struct json_t *member_fold(const struct json_t *object, const char *name)
     const struct json_t *found = NULL;
     struct json_t *value;
     struct span key;
-    void *position = NULL;
+    size_t position = 0;
     while (json_each(object, &position, &key, &value))
         if (key.size == strlen(name) && strncasecmp((const char *)key.data, name, key.size) == 0)
             found = value;

@@ -105,7 +105,7 @@ bool param_storage_requests(struct call *call, size_t index, struct storage_requ
     const struct json_t *object = call_param(call, index);
     struct json_t *list;
     struct span key;
-    void *position = NULL;
+    size_t position = 0;
     size_t total = 0;
     *count = 0;
     if (object != NULL && json_kind(object) != JSON_KIND_OBJECT)

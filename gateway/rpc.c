@@ -318,11 +318,20 @@ static bool read_params(struct call *call, struct span params)
         return true;
     if (params.data[0] != '[')
         return param_note(call, RPC_INVALID_PARAMS, "non-array args");
-    call->params = json_parse(params);
+    call->params = json_tree(params);
     if (call->params == NULL)
-        return param_note(call, RPC_INVALID_PARAMS,
-                          "invalid params: a number out of range or invalid UTF-8");
+        return param_note(call, RPC_INVALID_PARAMS, "too many values in the parameters");
     return true;
+}
+
+/* The hot path: the very text of a call that was answered before. */
+static bool is_answered_again(struct rpc_answers *answers, struct call *call, struct span params)
+{
+    if (answers == NULL || answers->find_again == NULL || call->row->cache == CALL_CACHE_NEVER ||
+        params.size == 0 || params.data[0] != '[')
+        return false;
+    call->params_text = params;
+    return answers->find_again(answers, call);
 }
 
 static void run_call(struct rpc *rpc, struct call *call, struct span name, struct span params)
@@ -341,6 +350,11 @@ static void run_call(struct rpc *rpc, struct call *call, struct span name, struc
     call->row = row;
     call->born_us = loop_now_us(rpc->options.loop);
     call->due_ms = loop_now_ms(rpc->options.loop) + rpc->options.timeout_ms;
+    if (is_answered_again(answers, call, params)) {
+        call_note_source(call, CALL_SOURCE_CACHE);
+        call_ok(call);
+        return;
+    }
     if (row->params != NULL && (!read_params(call, params) || !params_check(call, row->params))) {
         call_fail_param(call);
         return;

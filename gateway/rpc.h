@@ -110,6 +110,9 @@ struct rpc_answers {
     bool (*find)(struct rpc_answers *answers, struct call *call);
     /* A handler has answered; result is borrowed. */
     void (*keep)(struct rpc_answers *answers, struct call *call, struct span result);
+    /* As find, but before the parameters were read and checked: for a call whose row and parameter
+     * text find has answered before. May be NULL. */
+    bool (*find_again)(struct rpc_answers *answers, struct call *call);
 };
 
 /* ---- for transports and main ---- */

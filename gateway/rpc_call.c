@@ -17,12 +17,15 @@ void *request_alloc(struct rpc_request *request, size_t size)
     size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
     if (chunk == NULL || chunk->size - chunk->used < size) {
         size_t capacity = size > CHUNK_SIZE ? size : CHUNK_SIZE;
-        chunk = mem_alloc(sizeof *chunk + capacity);
-        *chunk = (struct chunk){request->chunks, 0, capacity};
+        chunk = mem_realloc(NULL, sizeof *chunk + capacity); /* only what is given out is zeroed */
+        chunk->next = request->chunks;
+        chunk->used = 0;
+        chunk->size = capacity;
         request->chunks = chunk;
     }
     void *memory = (uint8_t *)chunk->data + chunk->used;
     chunk->used += size;
+    memset(memory, 0, size);
     return memory;
 }
 

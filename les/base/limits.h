@@ -140,6 +140,7 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128, "the check in anno
 
 /* ---- gateway: HTTP, WebSocket, JSON-RPC ---- */
 #define JSON_DEPTH_MAX          128
+#define JSON_NODES_MAX          100000  /* values in the parameters of one call */
 #define RPC_BATCH_ITEMS_MAX     1000    /* go-ethereum */
 #define RPC_BATCH_RESULTS_MAX   25000000 /* bytes of results and errors of one batch, go-ethereum */
 #define RPC_METHOD_NAME_MAX     2048    /* go-ethereum */
@@ -176,6 +177,10 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 /* ---- gateway ---- */
 #define QUERY_ROUNDS_MAX 256 /* runs of one method; each fetches something */
 #define QUERY_DOUBTED_MAX 8  /* servers whose word about one transaction did not hold */
+
+/* ---- gateway: answers kept ---- */
+#define ANSWERS_AGAIN_MAX       256     /* texts of calls that are known without reading them */
+#define ANSWERS_AGAIN_TEXT_MAX  256     /* bytes of parameters; longer ones are read */
 
 /* ---- gateway: transactions, logs, fees ---- */
 #define SEND_TX_SIZE_MAX     KIB(128) /* of an envelope without sidecars, as go-ethereum's pool */

@@ -1,4 +1,5 @@
 #include "gateway/json.h"
+#include "les/base/limits.h"
 #include "tests/fixture/fixture.h"
 
 #include <criterion/criterion.h>
@@ -170,7 +171,7 @@ Test(json, trees_are_read_through_small_doors)
         SPAN_STR("{\"s\":\"x\\u0000y\",\"i\":-5,\"r\":2.5,\"b\":true,\"a\":[1,null],\"n\":null}"));
     struct json_t *value;
     struct span key;
-    void *position = NULL;
+    size_t position = 0;
     cr_assert_not_null(tree);
     cr_assert_eq(json_kind(tree), JSON_KIND_OBJECT);
     cr_assert_eq(json_count(tree), 6);
@@ -188,7 +189,48 @@ Test(json, trees_are_read_through_small_doors)
         count++;
     cr_assert_eq(count, 6);
     json_free(tree);
-    cr_assert_null(json_parse(SPAN_STR("\"\xff\"")));
     cr_assert_null(json_parse(SPAN_STR("[1")));
-    cr_assert_null(json_parse(SPAN_STR("123456789012345678901")));
+    cr_assert_null(json_parse(SPAN_STR("1 2")));
+}
+
+/* As in Go: broken UTF-8 becomes U+FFFD, the last of two members counts, a long integer is a
+ * number. */
+Test(json, odd_trees_are_read_as_go_does)
+{
+    struct json_t *tree =
+        json_parse(SPAN_STR(" {\"a\" : \"\xff\\u0041\" ,\"a\":[ ] , "
+                            "\"\\u0062\":123456789012345678901,\"c\":-9223372036854775807}\n"));
+    cr_assert_not_null(tree);
+    cr_assert_eq(json_kind(json_member(tree, "a")), JSON_KIND_ARRAY);
+    cr_assert_eq(json_kind(json_member(tree, "b")), JSON_KIND_REAL);
+    cr_assert_eq(json_real_of(json_member(tree, "b")), 123456789012345678901.0);
+    cr_assert_eq(json_integer_of(json_member(tree, "c")), -9223372036854775807);
+    size_t position = 0;
+    struct span key;
+    struct json_t *value;
+    cr_assert(json_each(tree, &position, &key, &value));
+    cr_assert(span_equal(json_text(value), SPAN_STR("\xef\xbf\xbd"
+                                                    "A")));
+    json_free(tree);
+    char *five = (char *)mem_copy(SPAN("5", 1)); /* nothing is read past the end */
+    tree = json_parse(SPAN(five, 1));
+    cr_assert_eq(json_integer_of(tree), 5);
+    json_free(tree);
+    mem_free(five);
+}
+
+Test(json, trees_have_a_limit)
+{
+    struct buf text = {0};
+    buf_add_u8(&text, '[');
+    for (int i = 0; i < JSON_NODES_MAX - 1; i++)
+        buf_add_str(&text, "0,");
+    text.data[text.size - 1] = ']';
+    struct json_t *tree = json_parse(buf_span(&text));
+    cr_assert_eq(json_count(tree), JSON_NODES_MAX - 1);
+    json_free(tree);
+    text.data[text.size - 1] = ',';
+    buf_add_str(&text, "0,0]");
+    cr_assert_null(json_parse(buf_span(&text)));
+    buf_free(&text);
 }
