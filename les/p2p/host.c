@@ -302,6 +302,7 @@ enum status host_new(struct host **out, struct loop *loop, struct crypto *crypto
     host->peer_config = (struct peer_config){.loop = loop,
                                              .crypto = crypto,
                                              .log = log,
+                                             .scratch = &host->scratch,
                                              .key = config->key,
                                              .client_id = host->client_id,
                                              .caps = host->config.caps,
@@ -327,6 +328,9 @@ void host_free(struct host *host)
         peer_disconnect(host->conns[host->conns_count - 1]->peer, PEER_QUITTING);
     host_dial_stop(host);
     mem_free(host->conns);
+    buf_free(&host->scratch.out);
+    buf_free(&host->scratch.packed);
+    buf_free(&host->scratch.plain);
     mem_wipe(host, sizeof(*host));
     mem_free(host);
 }

@@ -52,6 +52,7 @@ struct host {
     struct host_protocol_events events;
     void *owner;
     struct peer_config peer_config;
+    struct peer_scratch scratch;
     struct pubkey64 key;
     struct hash32 id;
     struct listener *listener;

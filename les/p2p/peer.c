@@ -31,8 +31,6 @@ struct peer {
     uint16_t remote_port;
     struct peer_cap shared[PEER_CAPS_MAX];
     size_t shared_count;
-    struct buf out, packed,
-        plain; /* scratch: frames to send, compressed and decompressed payloads */
     uint64_t bytes_in, bytes_out, messages_out;
     size_t message_max;
     uint64_t read_ms; /* when the last byte came */
@@ -61,9 +59,6 @@ static void peer_release(void *pointer)
 {
     struct peer *peer = pointer;
     rlpx_free(peer->rlpx);
-    buf_free(&peer->out);
-    buf_free(&peer->packed);
-    buf_free(&peer->plain);
     mem_free(peer);
 }
 
@@ -124,9 +119,10 @@ void peer_disconnect(struct peer *peer, enum peer_reason reason)
 
 static bool flush(struct peer *peer)
 {
-    size_t size = peer->out.size;
-    bool sent = size == 0 || link_send(peer->link, buf_span(&peer->out));
-    scratch_clear(&peer->out);
+    struct buf *out = &peer->config->scratch->out;
+    size_t size = out->size;
+    bool sent = size == 0 || link_send(peer->link, buf_span(out));
+    scratch_clear(out);
     if (sent)
         peer->bytes_out += size;
     else
@@ -136,19 +132,20 @@ static bool flush(struct peer *peer)
 
 static bool send_frame(struct peer *peer, uint64_t code, struct span payload)
 {
+    struct buf *packed = &peer->config->scratch->packed;
     if (peer->snappy) {
         size_t size = snappy_max_compressed_length(payload.size);
-        buf_clear(&peer->packed);
-        buf_reserve(&peer->packed, size);
-        if (snappy_compress((const char *)payload.data, payload.size, (char *)peer->packed.data,
+        buf_clear(packed);
+        buf_reserve(packed, size);
+        if (snappy_compress((const char *)payload.data, payload.size, (char *)packed->data,
                             &size) != SNAPPY_OK)
             return false;
-        payload = SPAN(peer->packed.data, size);
+        payload = SPAN(packed->data, size);
     }
     if (link_queue_size(peer->link) + payload.size + 128 > LINK_QUEUE_BYTES_MAX)
         return false;
-    rlpx_send(peer->rlpx, &peer->out, code, payload);
-    scratch_clear(&peer->packed);
+    rlpx_send(peer->rlpx, &peer->config->scratch->out, code, payload);
+    scratch_clear(packed);
     return flush(peer);
 }
 
@@ -208,6 +205,7 @@ static void send_ping(struct peer *peer)
 
 static bool unpack(struct peer *peer, struct span *payload)
 {
+    struct buf *plain = &peer->config->scratch->plain;
     size_t size = 0;
     if (!peer->snappy)
         return payload->size <= peer->message_max;
@@ -215,13 +213,13 @@ static bool unpack(struct peer *peer, struct span *payload)
             SNAPPY_OK ||
         size > peer->message_max || size > payload->size * SNAPPY_RATIO_MAX)
         return false;
-    scratch_clear(&peer->plain);
-    buf_reserve(&peer->plain, size + 1);
-    if (snappy_uncompress((const char *)payload->data, payload->size, (char *)peer->plain.data,
-                          &size) != SNAPPY_OK)
+    scratch_clear(plain);
+    buf_reserve(plain, size + 1);
+    if (snappy_uncompress((const char *)payload->data, payload->size, (char *)plain->data, &size) !=
+        SNAPPY_OK)
         return false;
-    peer->plain.size = size;
-    *payload = SPAN(peer->plain.data, size);
+    plain->size = size;
+    *payload = SPAN(plain->data, size);
     return true;
 }
 
@@ -358,7 +356,7 @@ static void drain(struct peer *peer)
     while (peer->state != CLOSED && !(peer->state == READY && peer->paused)) {
         uint64_t code;
         struct span payload;
-        enum rlpx_event event = rlpx_next(peer->rlpx, &peer->out, &code, &payload);
+        enum rlpx_event event = rlpx_next(peer->rlpx, &peer->config->scratch->out, &code, &payload);
         if (!flush(peer))
             event = RLPX_MORE;
         switch (event) {
@@ -467,7 +465,7 @@ static void on_open(void *owner)
     timer_start(&peer->timer, RLPX_HANDSHAKE_TIMEOUT_MS);
     rlpx_chance_draw(peer, &chance);
     peer->rlpx = rlpx_new_initiator(peer->config->crypto, &peer->config->key, &peer->key, &chance,
-                                    &peer->out);
+                                    &peer->config->scratch->out);
     mem_wipe(&chance, sizeof(chance));
     if (!peer->rlpx)
         fail(peer, PEER_NULL_IDENTITY, "its public key is not on the curve");

@@ -85,10 +85,17 @@ uint64_t peer_messages_out(const struct peer *peer); /* of capabilities */
 uint64_t peer_rtt_ms(const struct peer *peer);
 
 /* ---- for les/p2p/host.c, and for tests that drive one connection ---- */
+/* Buffers that all peers of a loop share, each only within one call. */
+struct peer_scratch {
+    struct buf out;    /* frames on their way to the link */
+    struct buf packed; /* a compressed payload */
+    struct buf plain;  /* the payload that on_message borrows */
+};
 struct peer_config {
     struct loop *loop;
     struct crypto *crypto;
     struct log *log; /* may be NULL */
+    struct peer_scratch *scratch;
     struct seckey32 key;
     const char *client_id;
     const struct peer_cap *caps; /* at most PEER_CAPS_MAX, any order */
