@@ -1,6 +1,7 @@
 /* lesserve: wiring, signals, shutdown order; nothing else. */
 #include "conf/conf.h"
 #include "conf/genesis.h"
+#include "conf/headstate.h"
 #include "gateway/nodekey.h"
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
@@ -110,11 +111,28 @@ static bool read_file(struct buf *out, const char *path, struct buf *error)
 static bool import_chain(struct program *program, struct buf *error)
 {
     const char *path = program->conf->chain;
+    const char *state = program->conf->state;
     struct buf bytes = {0}, why = {0};
-    if (path == NULL)
+    struct hash32 root;
+    if (path == NULL && state == NULL)
         return true;
+    if (path == NULL) {
+        buf_add_str(error, "--state needs --chain: it is the state at that chain's head");
+        return false;
+    }
+    if (state != NULL && headstate_load(&root, state, program->store, error) != STATUS_OK)
+        return false;
     bool good = read_file(&bytes, path, error);
-    if (good && ledger_import(program->ledger, buf_span(&bytes), &why) != STATUS_OK) {
+    enum status status = STATUS_OK;
+    if (good && state != NULL)
+        status = ledger_import_unexecuted(program->ledger, buf_span(&bytes), &why);
+    else if (good)
+        status = ledger_import(program->ledger, buf_span(&bytes), &why);
+    if (good && status == STATUS_OK && !ledger_head(program->ledger)->has_state) {
+        status = STATUS_INVALID;
+        buf_printf(&why, "the state of %s is not that of the chain's head", state);
+    }
+    if (good && status != STATUS_OK) {
         buf_printf(error, "--chain: %s: %.*s", path, (int)why.size, (const char *)why.data);
         good = false;
     }

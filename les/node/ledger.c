@@ -258,49 +258,91 @@ static enum status refuse_execution(struct buf *error, const struct header *head
     return STATUS_INVALID;
 }
 
-enum status ledger_add(struct ledger *ledger, struct span block_rlp, struct buf *error)
-{
+/* A block of a chain file or a peer, apart, on its parent. */
+struct candidate {
     struct span header_rlp;
     struct body body;
     struct header header;
-    if (!block_split(&header_rlp, &body, block_rlp) || !header_decode(&header, header_rlp)) {
+    struct ledger_block *parent;
+    bool known;
+};
+
+static enum status open_candidate(struct ledger *ledger, struct candidate *candidate,
+                                  struct span block_rlp, struct buf *error)
+{
+    *candidate = (struct candidate){0};
+    if (!block_split(&candidate->header_rlp, &candidate->body, block_rlp) ||
+        !header_decode(&candidate->header, candidate->header_rlp)) {
         buf_clear(error);
         buf_add_str(error, "a block is malformed");
         return STATUS_INVALID;
     }
     struct hash32 hash;
-    header_hash(&hash, &header);
-    if (hash_map_get(&ledger->blocks, &hash) != NULL)
+    header_hash(&hash, &candidate->header);
+    candidate->known = hash_map_get(&ledger->blocks, &hash) != NULL;
+    if (candidate->known)
         return STATUS_OK;
-    struct ledger_block *parent = hash_map_get(&ledger->blocks, &header.parent_hash);
-    if (parent == NULL) {
-        refuse(error, &header, "its parent is not known");
+    candidate->parent = hash_map_get(&ledger->blocks, &candidate->header.parent_hash);
+    if (candidate->parent == NULL) {
+        refuse(error, &candidate->header, "its parent is not known");
         return STATUS_NOT_FOUND;
     }
-    const char *fault = ledger_check_header(ledger, &header, &parent->header);
-    if (fault != NULL)
-        return refuse(error, &header, fault);
-    if (!parent->has_state)
-        return refuse(error, &header, "the state of its parent is not here");
-    if (block_execute(ledger_place(ledger, parent), &parent->header.state_root, &header, &body,
-                      &ledger->outcome) != BLOCK_FAULT_NONE)
-        return refuse_execution(error, &header, &ledger->outcome);
-    struct ledger_block *block = block_new(parent, header_rlp, &body, &ledger->outcome.receipts);
-    block->has_state = true;
+    const char *fault = ledger_check_header(ledger, &candidate->header, &candidate->parent->header);
+    return fault == NULL ? STATUS_OK : refuse(error, &candidate->header, fault);
+}
+
+static void enter_block(struct ledger *ledger, struct ledger_block *block)
+{
     hash_map_put(&ledger->blocks, &block->hash, block);
     if (is_better(ledger, block))
         ledger_set_head(ledger, block);
+}
+
+enum status ledger_add(struct ledger *ledger, struct span block_rlp, struct buf *error)
+{
+    struct candidate candidate;
+    enum status status = open_candidate(ledger, &candidate, block_rlp, error);
+    if (status != STATUS_OK || candidate.known)
+        return status;
+    struct ledger_block *parent = candidate.parent;
+    if (!parent->has_state)
+        return refuse(error, &candidate.header, "the state of its parent is not here");
+    if (block_execute(ledger_place(ledger, parent), &parent->header.state_root, &candidate.header,
+                      &candidate.body, &ledger->outcome) != BLOCK_FAULT_NONE)
+        return refuse_execution(error, &candidate.header, &ledger->outcome);
+    struct ledger_block *block =
+        block_new(parent, candidate.header_rlp, &candidate.body, &ledger->outcome.receipts);
+    block->has_state = true;
+    enter_block(ledger, block);
     return STATUS_OK;
 }
 
-enum status ledger_import(struct ledger *ledger, struct span chain_rlp, struct buf *error)
+static enum status add_unexecuted(struct ledger *ledger, struct span block_rlp, struct buf *error)
+{
+    struct candidate candidate;
+    const struct buf none = {0};
+    enum status status = open_candidate(ledger, &candidate, block_rlp, error);
+    if (status != STATUS_OK || candidate.known)
+        return status;
+    if (!body_matches(&candidate.body, &candidate.header))
+        return refuse(error, &candidate.header, block_fault_text(BLOCK_FAULT_BODY));
+    bool empty = hash32_equal(&candidate.header.receipts_root, &EMPTY_TRIE_ROOT);
+    enter_block(ledger, block_new(candidate.parent, candidate.header_rlp, &candidate.body,
+                                  empty ? &none : NULL));
+    return STATUS_OK;
+}
+
+static enum status import(struct ledger *ledger, struct span chain_rlp,
+                          enum status (*add)(struct ledger *ledger, struct span block_rlp,
+                                             struct buf *error),
+                          struct buf *error)
 {
     struct rlp reader = rlp_reader(chain_rlp);
     for (size_t count = 0; rlp_more(&reader); count++) {
         struct span block_rlp = rlp_raw(&reader);
         if (reader.bad)
             break;
-        enum status status = ledger_add(ledger, block_rlp, error);
+        enum status status = add(ledger, block_rlp, error);
         if (status != STATUS_OK)
             return status;
         if (count % LEDGER_IMPORT_LOG_BLOCKS == LEDGER_IMPORT_LOG_BLOCKS - 1) {
@@ -312,8 +354,26 @@ enum status ledger_import(struct ledger *ledger, struct span chain_rlp, struct b
     if (rlp_end(&reader))
         return STATUS_OK;
     buf_clear(error);
-    buf_printf(error, "the chain file is malformed %zu bytes before its end", reader.size);
+    buf_printf(error, "the chain file is malformed after block %" PRIu64,
+               ledger->head->header.number);
     return STATUS_INVALID;
+}
+
+enum status ledger_import(struct ledger *ledger, struct span chain_rlp, struct buf *error)
+{
+    return import(ledger, chain_rlp, ledger_add, error);
+}
+
+enum status ledger_import_unexecuted(struct ledger *ledger, struct span chain_rlp,
+                                     struct buf *error)
+{
+    struct span root_node;
+    enum status status = import(ledger, chain_rlp, add_unexecuted, error);
+    struct ledger_block *head = ledger->head;
+    if (status == STATUS_OK &&
+        node_store_get(ledger->config.store, &head->header.state_root, &root_node))
+        head->has_state = true;
+    return status;
 }
 
 /* ---- looking ---- */

@@ -62,6 +62,11 @@ enum status ledger_add(struct ledger *ledger, struct span block_rlp, struct buf 
  * at the first bad one. */
 enum status ledger_import(struct ledger *ledger, struct span chain_rlp,
                           struct buf *error) WARN_UNUSED;
+/* The same without executing: blocks have no state and no receipts, except empty ones; bodies are
+ * compared with their headers. For a chain whose head state comes from elsewhere: afterwards the
+ * head has its state if the store holds its root, and blocks on top of it can be executed. */
+enum status ledger_import_unexecuted(struct ledger *ledger, struct span chain_rlp,
+                                     struct buf *error) WARN_UNUSED;
 /* Makes any known block the head, forward or back. */
 void ledger_set_head(struct ledger *ledger, struct ledger_block *head);
 /* For a chain that makes its own blocks: what executing needs to know. Borrowed; valid while the

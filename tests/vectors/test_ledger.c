@@ -3,6 +3,7 @@
 #include "les/node/ledger.h"
 
 #include "conf/genesis.h"
+#include "conf/headstate.h"
 #include "les/eth/keccak.h"
 #include "les/eth/receipt.h"
 #include "les/eth/rlp.h"
@@ -134,6 +135,41 @@ Test(ledger, chain_across_the_merge_executes_to_its_head)
     struct ledger_block *before = ledger_by_number(place->ledger, 30);
     ledger_set_head(place->ledger, before);
     cr_assert_null(ledger_safe(place->ledger));
+    place_free(place);
+}
+
+Test(ledger, chain_with_a_head_state_needs_no_execution)
+{
+    struct place *place =
+        place_new("vectors/rpc-compat/genesis.json", "vectors/rpc-compat/chain.rlp", 0);
+    struct hash32 root;
+    cr_assert_eq(headstate_load(&root, SHARED_DIR "/vectors/rpc-compat/chain-extra/headstate.json",
+                                place->store, &place->error),
+                 STATUS_OK, "%.*s", (int)place->error.size, (const char *)place->error.data);
+    cr_assert_eq(ledger_import_unexecuted(place->ledger, buf_span(&place->chain), &place->error),
+                 STATUS_OK, "%.*s", (int)place->error.size, (const char *)place->error.data);
+    const struct ledger_block *head = ledger_head(place->ledger);
+    cr_assert_eq(head->header.number, 54u);
+    cr_assert(head->has_state && hash32_equal(&head->header.state_root, &root));
+    cr_assert_not(head->parent->has_state);
+    struct hash32 key;
+    struct account account;
+    struct address20 zero = {{0}};
+    keccak256(&key, SPAN(zero.bytes, 20));
+    cr_assert(ledger_account(place->ledger, head, &key, &account));
+    cr_assert_not(ledger_account(place->ledger, head->parent, &key, &account));
+    place_free(place);
+}
+
+Test(ledger, body_of_another_block_is_not_taken_unexecuted)
+{
+    struct place *place = small(0);
+    struct span bad = nth_block(place, 40);
+    size_t at = (size_t)(bad.data - place->chain.data);
+    place->chain.data[at + bad.size - 5] ^= 1;
+    cr_assert_eq(ledger_import_unexecuted(place->ledger, buf_span(&place->chain), &place->error),
+                 STATUS_INVALID);
+    expect_error(place, "body");
     place_free(place);
 }
 
