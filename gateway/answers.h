@@ -10,6 +10,9 @@
  *           in and counts only while that is known to be canonical.
  *   STATIC  not kept: their handlers are cheaper than a look-up.
  *
+ * A call whose very text was answered before under the same head is found by that text, without
+ * its parameters being read again.
+ *
  * null is kept under the head's hash only, so it is asked for again with the next head. Errors and
  * whatever is said about `pending` are not kept. */
 #ifndef GATEWAY_ANSWERS_H
