@@ -358,15 +358,29 @@ static struct batch *find_batch(struct batch *batches, const struct les_server *
     return batches;
 }
 
+/* What the open batches of server other than `except` will cost. */
+static uint64_t promised(const struct batch *batches, const struct les_server *server,
+                         const struct batch *except)
+{
+    uint64_t cost = 0;
+    for (; batches != NULL; batches = batches->next)
+        if (batches->server == server && batches != except)
+            cost += flow_client_cost(&server->flow, ask_code(batches->kind), batches->items);
+    return cost;
+}
+
 /* Can op join batch (or a new one)? 0: yes; otherwise the wait. */
 static uint64_t fits_in_ms(const struct les_server *server, const struct les_op *op,
-                           const struct batch *open, uint64_t now)
+                           const struct batch *open, uint64_t promised_cost, uint64_t now)
 {
     unsigned code = ask_code(op->kind);
     uint64_t items = ask_items(op) + (open != NULL ? open->items : 0);
     if (items > flow_client_items_max(&server->flow, code))
         return open != NULL ? 1 : UINT64_MAX;
-    return session_wait_ms(server, code, items, now);
+    uint64_t wait = session_wait_ms(server, code, items, promised_cost, now);
+    /* Together they may be too much for ever, alone it was measured to fit: when they are sent it
+     * is known how long. */
+    return wait == UINT64_MAX && promised_cost > 0 ? 1 : wait;
 }
 
 struct choice {
@@ -390,7 +404,7 @@ static struct choice choose(struct les_client *client, const struct les_op *op,
             continue;
         choice.eligible++;
         struct batch *open = ask_merges(op->kind) ? find_batch(batches, server, op->kind) : NULL;
-        uint64_t wait = fits_in_ms(server, op, open, now);
+        uint64_t wait = fits_in_ms(server, op, open, promised(batches, server, open), now);
         if (wait != 0) {
             choice.wait_ms = wait < choice.wait_ms ? wait : choice.wait_ms;
             continue;
@@ -514,6 +528,7 @@ void client_op_back(struct les_op *op, struct les_message *message)
         for (unsigned i = 0; i < op->asked_count; i++)
             if (hash32_equal(&op->asked[i], &message->server->id)) {
                 op->asked[i] = op->asked[--op->asked_count];
+                op->note.servers--;
                 break;
             }
     if (op->state == LES_OP_SENT && !op_in_flight(op)) {

@@ -234,7 +234,7 @@ static void take_announce(struct les_server *server, struct span payload)
 /* ---- requests ---- */
 
 uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_t items,
-                         uint64_t now)
+                         uint64_t promised_cost, uint64_t now)
 {
     if (!server->ready || server->gone || server->frozen ||
         server->messages_count >= FLOW_IN_FLIGHT_MAX)
@@ -242,7 +242,7 @@ uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_
     uint64_t cost = flow_client_cost(&server->flow, code, items);
     if (cost == UINT64_MAX)
         return UINT64_MAX;
-    return flow_client_wait_ms(&server->flow, cost, now);
+    return flow_client_wait_ms(&server->flow, cost + promised_cost, now);
 }
 
 bool session_send(struct les_server *server, struct les_message *message, struct span payload,
@@ -332,6 +332,10 @@ static void take_reply(struct les_server *server, unsigned code, struct span pay
         return;
     }
     struct les_message *message = unlink_message(server, id);
+    /* It was on its way when the server said Stop; what it answers was asked again. */
+    if (message == NULL && server->frozen &&
+        flow_client_reply(&server->flow, id, buffer_value, now_ms(server)))
+        return;
     if (message == NULL || les_reply_code(message->code) != code) {
         if (message != NULL) {
             message->next = server->messages;

@@ -148,7 +148,7 @@ Test(light, old_headers_are_verified_and_the_way_is_counted)
     sim_free(sim);
 }
 
-/* How often a server had to say Stop, and replies it still sends after it. */
+/* How often a server had to say Stop. */
 static bool on_count_stops(void *owner, unsigned code, struct buf *payload)
 {
     (void)payload;
@@ -186,6 +186,57 @@ Test(light, questions_of_many_kinds_never_overrun_the_buffer)
     cr_assert(strstr(answer, "\"error\"") == NULL, "%.300s", strstr(answer, "\"error\""));
     cr_assert_eq(stops, 0, "%u times", stops);
     buf_free(&batch);
+    sim_free(sim);
+}
+
+/* The server's first proof waits: Stop goes out before it, Resume some time after it. */
+struct held_reply {
+    struct sim *sim;
+    struct timer stop, resume;
+    struct buf payload;
+};
+
+static bool on_hold_reply(void *owner, unsigned code, struct buf *payload)
+{
+    struct held_reply *held = owner;
+    if (code != LES_PROOFS_V2 || held->payload.size > 0)
+        return true;
+    buf_add_span(&held->payload, buf_span(payload));
+    timer_start(&held->stop, 1);
+    return false;
+}
+
+static void on_stop_time(struct timer *timer)
+{
+    static const uint8_t STOP[] = {0xc0};
+    struct held_reply *held = container_of(timer, struct held_reply, stop);
+    sim_send(held->sim, 0, LES_STOP, SPAN(STOP, sizeof STOP));
+    sim_send(held->sim, 0, LES_PROOFS_V2, buf_span(&held->payload));
+    timer_start(&held->resume, 800);
+}
+
+static void on_resume_time(struct timer *timer)
+{
+    static const uint8_t RESUME[] = {0x84, 0x05, 0xb8, 0xd8, 0x00};
+    struct held_reply *held = container_of(timer, struct held_reply, resume);
+    sim_send(held->sim, 0, LES_RESUME, SPAN(RESUME, sizeof RESUME));
+}
+
+Test(light, a_reply_that_crosses_a_stop_is_no_fault)
+{
+    struct sim *sim = sim_new(32, GENESIS, CHAIN, 1);
+    struct held_reply held = {.sim = sim};
+    timer_init(&held.stop, sim_server_loop(sim, 0), on_stop_time);
+    timer_init(&held.resume, sim_server_loop(sim, 0), on_resume_time);
+    sim_set_tamper(sim, 0, on_hold_reply, &held);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, HEAD, 5000);
+    uint64_t start = world_now_ms(sim_world(sim));
+    const char *answer = sim_rpc(sim, ASK_BALANCE);
+    cr_assert(starts_with(answer, BALANCE), "%s", answer);
+    cr_assert_geq(world_now_ms(sim_world(sim)) - start, 800);
+    cr_assert(strstr(sim_log(sim), "nobody asked") == NULL, "%s", sim_log(sim));
+    buf_free(&held.payload);
     sim_free(sim);
 }
 
