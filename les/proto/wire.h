@@ -1,5 +1,6 @@
-/* LES/2, LES/3 and LES/4 messages: encode and decode, strict as go-ethereum is (les.md 3). Pure; decoded spans borrow from the
- * message. A decoder returns false for anything that go-ethereum would drop a peer for. */
+/* LES/2, LES/3 and LES/4 messages: encode and decode, strict as go-ethereum is (les.md 3). Pure;
+ * decoded spans borrow from the message. A decoder returns false for anything that go-ethereum
+ * would drop a peer for. */
 #ifndef LES_PROTO_WIRE_H
 #define LES_PROTO_WIRE_H
 
@@ -17,7 +18,8 @@ unsigned les_items_max(unsigned request_code);
 
 #define LES_VERSION_MIN 2
 #define LES_VERSION_MAX 4
-unsigned les_version_length(unsigned version); /* message codes: 22 for les/2, 24 for les/3 and les/4 */
+unsigned
+les_version_length(unsigned version); /* message codes: 22 for les/2, 24 for les/3 and les/4 */
 
 /* The request codes with a price, in the order of the cost table. */
 #define LES_COST_CODES_COUNT 8
@@ -50,8 +52,10 @@ struct les_checkpoint {
     struct hash32 head, cht_root, bloom_root;
 };
 
-/* Status (0x00). Unknown keys are ignored; of a repeated key the last counts. The keys `lesgate/safe` and `lesgate/finalized`
- * ([hash, number]) are ours: lesserve tells what its node calls safe and finalized after the merge; stock peers ignore them. */
+/* Status (0x00). Unknown keys are ignored; of a repeated key the last counts. The keys
+ * `lesgate/safe` and `lesgate/finalized`
+ * ([hash, number]) are ours: lesserve tells what its node calls safe and finalized after the merge;
+ * stock peers ignore them. */
 struct les_status {
     uint64_t version;
     uint64_t network_id;
@@ -61,7 +65,7 @@ struct les_status {
     bool has_fork_id;
     struct fork_id fork_id;
     bool has_recent_tx_lookup;
-    uint64_t recent_tx_lookup;   /* 0 all, 1 none, n: the last n - 1 blocks */
+    uint64_t recent_tx_lookup; /* 0 all, 1 none, n: the last n - 1 blocks */
     bool serve_headers;
     bool has_serve_chain_since;
     uint64_t serve_chain_since;
@@ -70,7 +74,7 @@ struct les_status {
     bool has_serve_recent_state;
     uint64_t serve_recent_state; /* 0: archive */
     bool tx_relay;
-    bool has_flow;               /* BL and MRR are there: the peer is a server */
+    bool has_flow; /* BL and MRR are there: the peer is a server */
     struct les_flow_params flow;
     enum les_announce_type announce_type; /* of a client; missing counts as simple */
     bool has_announce_type;
@@ -89,12 +93,12 @@ struct les_announce {
     uint64_t reorg_depth;
     bool has_sign;
     struct sig65 sign;
-    bool has_flow;         /* both BL and MRR were there */
+    bool has_flow; /* both BL and MRR were there */
     uint64_t buffer_limit, recharge;
     struct les_flow_params costs; /* only costs/has_cost: a new MRC table, merged per code */
     bool has_safe, has_finalized;
     struct les_block_ref safe, finalized;
-    size_t update_size;    /* bytes of the key list, for the leaky bucket */
+    size_t update_size; /* bytes of the key list, for the leaky bucket */
 };
 void les_announce_encode(struct buf *out, const struct les_announce *announce);
 bool les_announce_decode(struct les_announce *announce, struct span payload) WARN_UNUSED;
@@ -107,13 +111,15 @@ struct les_writer {
 };
 struct les_writer les_request_begin(struct buf *out, uint64_t request_id);
 void les_request_end(struct buf *out, struct les_writer writer);
-/* Replies: [request id, BV, data]. For HelperTrieProofs data is a list of two lists: the caller writes both. */
+/* Replies: [request id, BV, data]. For HelperTrieProofs data is a list of two lists: the caller
+ * writes both. */
 struct les_writer les_reply_begin(struct buf *out, uint64_t request_id, uint64_t buffer_value);
 void les_reply_end(struct buf *out, struct les_writer writer);
 
 /* data: the payload of the data list. */
 bool les_request_decode(uint64_t *id, struct span *data, struct span payload) WARN_UNUSED;
-bool les_reply_decode(uint64_t *id, uint64_t *buffer_value, struct span *data, struct span payload) WARN_UNUSED;
+bool les_reply_decode(uint64_t *id, uint64_t *buffer_value, struct span *data,
+                      struct span payload) WARN_UNUSED;
 
 /* GetBlockHeaders: data is [origin, amount, skip, reverse]. */
 struct les_headers_query {
@@ -123,7 +129,8 @@ struct les_headers_query {
     uint64_t amount, skip;
     bool reverse;
 };
-void les_headers_query_encode(struct buf *out, const struct les_headers_query *query); /* the four items */
+void les_headers_query_encode(struct buf *out,
+                              const struct les_headers_query *query); /* the four items */
 bool les_headers_query_decode(struct les_headers_query *query, struct span data) WARN_UNUSED;
 
 /* One item of GetCode: [block hash, account]; account is 20 or 32 bytes (les.md 3.6). */
@@ -152,7 +159,8 @@ struct les_helper_item {
 };
 void les_helper_item_encode(struct buf *out, const struct les_helper_item *item);
 
-/* Iterates the items of data: {data, false} to begin. False at the end or on a fault; then test bad. */
+/* Iterates the items of data: {data, false} to begin. False at the end or on a fault; then test
+ * bad. */
 struct les_items {
     struct span rest;
     bool bad;
@@ -161,10 +169,16 @@ bool les_code_item_next(struct les_items *items, struct les_code_item *out);
 bool les_proof_item_next(struct les_items *items, struct les_proof_item *out);
 bool les_helper_item_next(struct les_items *items, struct les_helper_item *out);
 bool les_hash_next(struct les_items *items, struct hash32 *out); /* bodies, receipts, tx status */
-bool les_raw_next(struct les_items *items, struct span *out);    /* raw RLP items: headers, bodies, receipts, transactions */
+bool les_raw_next(struct les_items *items,
+                  struct span *out); /* raw RLP items: headers, bodies, receipts, transactions */
 
 /* One item of TxStatus: [status, lookup, error]. */
-enum les_tx_state { LES_TX_UNKNOWN = 0, LES_TX_QUEUED = 1, LES_TX_PENDING = 2, LES_TX_INCLUDED = 3 };
+enum les_tx_state {
+    LES_TX_UNKNOWN = 0,
+    LES_TX_QUEUED = 1,
+    LES_TX_PENDING = 2,
+    LES_TX_INCLUDED = 3
+};
 struct les_tx_status {
     enum les_tx_state state;
     bool has_lookup;
