@@ -273,12 +273,24 @@ static bool wants_websocket(const h2o_req_t *req)
            h2o_lcstris(req->upgrade.base, req->upgrade.len, H2O_STRLIT("websocket"));
 }
 
-void http_request_handle(struct http_front *front, h2o_req_t *req)
+static bool is_host_allowed(struct http_front *front, const h2o_req_t *req)
 {
     struct span authority = span_of(req->authority);
+    if (authority.size > 0 && span_equal(authority, SPAN(front->host, front->host_size)))
+        return true;
+    if (span_equal(authority, span_of(req->hostconf->authority.hostport))) /* there was none */
+        return true;
+    if (!http_host_allowed(authority, &front->options.vhosts))
+        return false;
+    front->host_size = authority.size <= sizeof front->host ? authority.size : 0;
+    memcpy(front->host, authority.data, front->host_size);
+    return true;
+}
+
+void http_request_handle(struct http_front *front, h2o_req_t *req)
+{
     front->counts.requests++;
-    if (!span_equal(authority, span_of(req->hostconf->authority.hostport)) &&
-        !http_host_allowed(authority, &front->options.vhosts)) {
+    if (!is_host_allowed(front, req)) {
         http_request_refuse(front, req, 403, "Forbidden", "invalid host specified");
     } else if (front->closing) {
         http_request_refuse(front, req, 503, "Service Unavailable", "shutting down");

@@ -15,6 +15,8 @@ struct http_front {
     struct pending *pending; /* requests that wait for their calls */
     struct websocket *sockets;
     bool closing;
+    char host[64]; /* the last allowed authority, for most requests are like the one before */
+    size_t host_size;
 };
 
 /* Answers req or leaves it waiting. */

@@ -25,16 +25,19 @@ static bool is_hex_digit(uint8_t c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* Eight bytes at once: is none of them a control character, a quote or a backslash? */
-static bool is_plain8(const uint8_t *at)
+/* Of eight bytes at once: the place of the first control character, quote or backslash; 8 if there
+ * is none. The lowest mark is exact, only those above it may be wrong (a borrow runs upwards). */
+static size_t plain_count8(const uint8_t *at)
 {
     const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
+    uint64_t word = 0;
+    for (unsigned i = 0; i < 8; i++)
+        word |= (uint64_t)at[i] << (8 * i); /* little endian on any machine; one load on most */
     uint64_t quote = word ^ (ones * '"'), slash = word ^ (ones * '\\');
     uint64_t found =
-        ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash);
-    return (found & highs) == 0;
+        (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+        highs;
+    return found == 0 ? 8 : (size_t)__builtin_ctzll(found) / 8;
 }
 
 static bool scan_escape(struct scan *scan)
@@ -52,8 +55,8 @@ static bool scan_escape(struct scan *scan)
 static bool scan_string(struct scan *scan)
 {
     for (scan->at++;; scan->at++) {
-        while (scan->end - scan->at >= 8 && is_plain8(scan->at))
-            scan->at += 8;
+        for (size_t plain = 8; plain == 8 && scan->end - scan->at >= 8;)
+            scan->at += plain = plain_count8(scan->at);
         if (scan->at == scan->end || *scan->at < 0x20)
             return false;
         if (*scan->at == '"') {

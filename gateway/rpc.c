@@ -184,7 +184,6 @@ static void free_request(void *pointer)
         buf_free(&request->calls[i].noted);
     }
     request_free_chunks(request);
-    mem_free(request->calls);
     mem_free(request);
 }
 
@@ -446,24 +445,33 @@ static bool is_blank(struct span text)
     return true;
 }
 
+/* One allocation for all that every message needs; the text is copied because calls outlive it. */
+static struct rpc_request *new_request(struct rpc *rpc, struct span value, struct span *text)
+{
+    bool batch = value.data[0] == '[';
+    size_t count = batch ? count_items(value) : 1;
+    size_t head = sizeof(struct rpc_request) + count * sizeof(struct call);
+    struct rpc_request *request = mem_realloc(NULL, head + value.size);
+    memset(request, 0, head);
+    *text = SPAN((uint8_t *)request + head, value.size);
+    memcpy((uint8_t *)request + head, value.data, value.size);
+    request->rpc = rpc;
+    request->batch = batch;
+    request->calls_count = request->left = count;
+    return request;
+}
+
 static struct rpc_request *start(struct rpc *rpc, struct span value)
 {
-    struct rpc_request *request = mem_alloc(sizeof *request);
     struct rpc_message message;
-    struct span text;
-    request->rpc = rpc;
+    struct span text, key, item;
+    struct rpc_request *request = new_request(rpc, value, &text);
     request->submitting = true;
-    request->batch = value.data[0] == '[';
-    request->calls_count = request->left = request->batch ? count_items(value) : 1;
-    request->calls = mem_alloc(request->calls_count * sizeof *request->calls);
-    text = request_copy(request, value);
-    if (request->batch) {
-        struct span key, item;
-        for (size_t i = 0; json_next(&text, &key, &item); i++) {
-            rpc_message_read(&message, item);
-            run_message(request, &request->calls[i], &message);
-        }
-    } else {
+    for (size_t i = 0; request->batch && json_next(&text, &key, &item); i++) {
+        rpc_message_read(&message, item);
+        run_message(request, &request->calls[i], &message);
+    }
+    if (!request->batch) {
         rpc_message_read(&message, text);
         run_message(request, &request->calls[0], &message);
     }

@@ -44,10 +44,11 @@ struct rpc_request {
     bool batch;
     bool submitting; /* rpc_submit is on the stack */
     size_t calls_count, left;
-    struct call *calls;
     struct chunk *chunks;
     void (*on_reply)(void *owner, struct span reply);
     void *owner;
+    struct call
+        calls[]; /* behind them the text of the message, which ids and parameters point to */
 };
 
 void *request_alloc(struct rpc_request *request, size_t size);

@@ -2,9 +2,11 @@
 
 #include <strings.h>
 
-static bool key_is(struct span key, const char *name)
+static inline bool key_is(struct span key, const char *name)
 {
-    return key.size == strlen(name) && strncasecmp((const char *)key.data, name, key.size) == 0;
+    size_t size = strlen(name);
+    return key.size == size && (memcmp(key.data, name, size) == 0 ||
+                                strncasecmp((const char *)key.data, name, size) == 0);
 }
 
 static bool is_string(struct span value)
