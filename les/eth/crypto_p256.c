@@ -49,14 +49,16 @@ static bool in_order(const struct p256 *p, const BIGNUM *value)
     return !BN_is_zero(value) && BN_cmp(value, p->order) < 0;
 }
 
-static bool verify(struct p256 *p, const uint8_t digest32[32], const uint8_t sig64[64], const uint8_t key64[64])
+static bool verify(struct p256 *p, const uint8_t digest32[32], const uint8_t sig64[64],
+                   const uint8_t key64[64])
 {
     uint8_t point[65] = {4};
     memcpy(point + 1, key64, 64);
     if (BN_bin2bn(digest32, 32, p->e) == NULL || BN_bin2bn(sig64, 32, p->r) == NULL ||
         BN_bin2bn(sig64 + 32, 32, p->s) == NULL || !in_order(p, p->r) || !in_order(p, p->s))
         return false;
-    /* Refuses coordinates beyond the field and points off the curve; the one at infinity has no such form. */
+    /* Refuses coordinates beyond the field and points off the curve; the one at infinity has no
+     * such form. */
     if (EC_POINT_oct2point(p->group, p->key, point, sizeof point, p->ctx) != 1)
         return false;
     if (BN_mod_inverse(p->s, p->s, p->order, p->ctx) == NULL ||

@@ -342,7 +342,7 @@ void u256_from_be(struct u256 *out, struct span bytes)
 
 void u256_to_be32(uint8_t out32[32], const struct u256 *a)
 {
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         be_write(out32 + 24 - 8 * i, 8, a->words[i]);
 }
 

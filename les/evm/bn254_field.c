@@ -113,7 +113,7 @@ void fp_mul(struct fp *out, const struct fp *a, const struct fp *b)
 
 bool fp_from_be32(struct fp *out, const uint8_t in32[32])
 {
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         out->words[i] = be_read(in32 + 24 - 8 * i, 8);
     if (!below_modulus(out->words)) {
         *out = FP_ZERO;
@@ -128,7 +128,7 @@ void fp_to_be32(uint8_t out32[32], const struct fp *a)
     static const struct fp plain_one = {{1, 0, 0, 0}};
     struct fp plain;
     fp_mul(&plain, a, &plain_one);
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++)
         be_write(out32 + 24 - 8 * i, 8, plain.words[i]);
 }
 

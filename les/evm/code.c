@@ -73,7 +73,7 @@ static void rebuild(struct evm_code_cache *cache, size_t capacity, bool drop)
 {
     struct evm_code **old = cache->table;
     size_t old_capacity = cache->capacity;
-    cache->table = mem_alloc(capacity * sizeof cache->table[0]);
+    cache->table = mem_alloc(capacity * sizeof(void *));
     cache->capacity = capacity;
     for (size_t i = 0; i < old_capacity; i++) {
         if (old[i] == NULL)

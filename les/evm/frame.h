@@ -140,7 +140,7 @@ static inline void word_load(struct u256 *out, const uint8_t data[32])
 
 static inline void word_save(uint8_t data[32], const struct u256 *word)
 {
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         uint64_t value = __builtin_bswap64(word->words[3 - i]);
         memcpy(data + 8 * i, &value, 8);
     }

@@ -1,4 +1,5 @@
-/* The loop itself, included by interp.c twice: INTERPRET names the function, TRACED says whether a tracer sees every step. */
+/* The loop itself, included by interp.c twice: INTERPRET names the function, TRACED says whether a
+ * tracer sees every step. */
 enum evm_end INTERPRET(struct evm *evm, struct evm_frame *frame)
 {
     enum { traced = TRACED };

@@ -58,22 +58,18 @@ INLINE void one_round(uint64_t v[16], const uint64_t m[16], int r)
     quarter(v, 3, 4, 9, 14, m[s[14]], m[s[15]]);
 }
 
-#define ROUNDS(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9)
-
 static void all_rounds(uint64_t state[16], const uint64_t m[16], uint32_t rounds)
 {
     uint64_t v[16];
     memcpy(v, state, sizeof v);
-#define DO(r) one_round(v, m, r);
-    for (; rounds >= 10; rounds -= 10) {
-        ROUNDS(DO)
-    }
-#undef DO
-#define DO(r)                                                                                      \
-    if (r < rounds)                                                                                \
-        one_round(v, m, r);
-    ROUNDS(DO)
-#undef DO
+    for (; rounds >= 10; rounds -= 10)
+#pragma GCC unroll 10
+        for (int r = 0; r < 10; r++)
+            one_round(v, m, r);
+#pragma GCC unroll 10
+    for (int r = 0; r < 9; r++)
+        if ((uint32_t)r < rounds)
+            one_round(v, m, r);
     memcpy(state, v, sizeof v);
 }
 

@@ -35,7 +35,7 @@ enum evm_revision evm_revision_of(enum fork fork)
 
 static const struct evm_opcode_info infos[256] = {
 #define X(A, code, op, kind, in, out, from, g0, g1, g2, g3)                                        \
-    [code] = {.name = #op, .pops = in, .pushes = out, .since = EVM_##from},
+    [code] = {.name = #op, .pops = (in), .pushes = (out), .since = EVM_##from},
     EVM_OPCODES(X, )
 #undef X
 };
@@ -45,12 +45,14 @@ const struct evm_opcode_info *evm_opcode_info(uint8_t code)
     return &infos[code];
 }
 
+/* Exactly one of the four counts. */
+#define WITHIN(at, from, to) ((at) >= (from) && (at) < (to))
 #define COST(at, since, g0, g1, g2, g3)                                                            \
-    ((at) < (since)          ? -1                                                                  \
-     : (at) >= EVM_BERLIN    ? (g3)                                                                \
-     : (at) >= EVM_ISTANBUL  ? (g2)                                                                \
-     : (at) >= EVM_TANGERINE ? (g1)                                                                \
-                             : (g0))
+    ((at) < (since) ? -1                                                                           \
+                    : WITHIN(at, EVM_FRONTIER, EVM_TANGERINE) * (g0) +                             \
+                          WITHIN(at, EVM_TANGERINE, EVM_ISTANBUL) * (g1) +                         \
+                          WITHIN(at, EVM_ISTANBUL, EVM_BERLIN) * (g2) +                            \
+                          WITHIN(at, EVM_BERLIN, EVM_REVISION_COUNT) * (g3))
 #define X(at, code, op, kind, in, out, from, g0, g1, g2, g3)                                       \
     [code] = COST(at, EVM_##from, g0, g1, g2, g3),
 #define ROW(revision) [revision] = {EVM_OPCODES(X, revision)}
@@ -72,25 +74,25 @@ const int16_t *evm_opcode_costs(enum evm_revision revision)
 
 #define ETHER 1000000000ull /* in gwei */
 
-/* net, noop, reset, clear, cold account, cold slot, exp byte, selfdestruct refund, divisor, code,
- * initcode, reward, precompiles */
+/* code, initcode, reward, noop, reset, clear, cold account, cold slot, exp byte, selfdestruct
+ * refund, divisor, precompiles, net */
 /* clang-format off */
 static const struct evm_schedule schedules[EVM_REVISION_COUNT] = {
-    [EVM_FRONTIER]       = {false,   0, 5000, 15000,    0,    0, 10, 24000, 2, SIZE_MAX, SIZE_MAX, 5 * ETHER, 4},
-    [EVM_HOMESTEAD]      = {false,   0, 5000, 15000,    0,    0, 10, 24000, 2, SIZE_MAX, SIZE_MAX, 5 * ETHER, 4},
-    [EVM_TANGERINE]      = {false,   0, 5000, 15000,    0,    0, 10, 24000, 2, SIZE_MAX, SIZE_MAX, 5 * ETHER, 4},
-    [EVM_SPURIOUS]       = {false,   0, 5000, 15000,    0,    0, 50, 24000, 2,    24576, SIZE_MAX, 5 * ETHER, 4},
-    [EVM_BYZANTIUM]      = {false,   0, 5000, 15000,    0,    0, 50, 24000, 2,    24576, SIZE_MAX, 3 * ETHER, 8},
-    [EVM_CONSTANTINOPLE] = {true,  200, 5000, 15000,    0,    0, 50, 24000, 2,    24576, SIZE_MAX, 2 * ETHER, 8},
-    [EVM_PETERSBURG]     = {false,   0, 5000, 15000,    0,    0, 50, 24000, 2,    24576, SIZE_MAX, 2 * ETHER, 8},
-    [EVM_ISTANBUL]       = {true,  800, 5000, 15000,    0,    0, 50, 24000, 2,    24576, SIZE_MAX, 2 * ETHER, 9},
-    [EVM_BERLIN]         = {true,  100, 2900, 15000, 2500, 2000, 50, 24000, 2,    24576, SIZE_MAX, 2 * ETHER, 9},
-    [EVM_LONDON]         = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576, SIZE_MAX, 2 * ETHER, 9},
-    [EVM_PARIS]          = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576, SIZE_MAX, 0, 9},
-    [EVM_SHANGHAI]       = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576,    49152, 0, 9},
-    [EVM_CANCUN]         = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576,    49152, 0, 10},
-    [EVM_PRAGUE]         = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576,    49152, 0, 17},
-    [EVM_OSAKA]          = {true,  100, 2900,  4800, 2500, 2000, 50,     0, 5,    24576,    49152, 0, 17},
+    [EVM_FRONTIER]       = {SIZE_MAX, SIZE_MAX, 5 * ETHER,   0, 5000, 15000,    0,    0, 10, 24000, 2,  4, false},
+    [EVM_HOMESTEAD]      = {SIZE_MAX, SIZE_MAX, 5 * ETHER,   0, 5000, 15000,    0,    0, 10, 24000, 2,  4, false},
+    [EVM_TANGERINE]      = {SIZE_MAX, SIZE_MAX, 5 * ETHER,   0, 5000, 15000,    0,    0, 10, 24000, 2,  4, false},
+    [EVM_SPURIOUS]       = {   24576, SIZE_MAX, 5 * ETHER,   0, 5000, 15000,    0,    0, 50, 24000, 2,  4, false},
+    [EVM_BYZANTIUM]      = {   24576, SIZE_MAX, 3 * ETHER,   0, 5000, 15000,    0,    0, 50, 24000, 2,  8, false},
+    [EVM_CONSTANTINOPLE] = {   24576, SIZE_MAX, 2 * ETHER, 200, 5000, 15000,    0,    0, 50, 24000, 2,  8,  true},
+    [EVM_PETERSBURG]     = {   24576, SIZE_MAX, 2 * ETHER,   0, 5000, 15000,    0,    0, 50, 24000, 2,  8, false},
+    [EVM_ISTANBUL]       = {   24576, SIZE_MAX, 2 * ETHER, 800, 5000, 15000,    0,    0, 50, 24000, 2,  9,  true},
+    [EVM_BERLIN]         = {   24576, SIZE_MAX, 2 * ETHER, 100, 2900, 15000, 2500, 2000, 50, 24000, 2,  9,  true},
+    [EVM_LONDON]         = {   24576, SIZE_MAX, 2 * ETHER, 100, 2900,  4800, 2500, 2000, 50,     0, 5,  9,  true},
+    [EVM_PARIS]          = {   24576, SIZE_MAX,         0, 100, 2900,  4800, 2500, 2000, 50,     0, 5,  9,  true},
+    [EVM_SHANGHAI]       = {   24576,    49152,         0, 100, 2900,  4800, 2500, 2000, 50,     0, 5,  9,  true},
+    [EVM_CANCUN]         = {   24576,    49152,         0, 100, 2900,  4800, 2500, 2000, 50,     0, 5, 10,  true},
+    [EVM_PRAGUE]         = {   24576,    49152,         0, 100, 2900,  4800, 2500, 2000, 50,     0, 5, 17,  true},
+    [EVM_OSAKA]          = {   24576,    49152,         0, 100, 2900,  4800, 2500, 2000, 50,     0, 5, 17,  true},
 };
 /* clang-format on */
 

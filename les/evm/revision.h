@@ -29,7 +29,7 @@ enum evm_revision {
 enum evm_revision evm_revision_of(enum fork fork);
 
 enum evm_opcode {
-#define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3) OP_##name = code,
+#define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3) OP_##name = (code),
     EVM_OPCODES(X, )
 #undef X
 };
@@ -45,7 +45,9 @@ const int16_t *evm_opcode_costs(enum evm_revision revision);
 
 /* What differs between revisions and is a number. */
 struct evm_schedule {
-    bool net_metering;           /* SSTORE by original value: EIP-1283, EIP-2200 */
+    size_t code_size_max;        /* EIP-170; SIZE_MAX before */
+    size_t initcode_size_max;    /* EIP-3860; SIZE_MAX before */
+    uint64_t block_reward_gwei;  /* 5, 3 (EIP-649), 2 (EIP-1234) ether; 0 after the merge */
     int32_t sstore_noop;         /* EIP-1283 200, EIP-2200 800, EIP-2929 100 */
     int32_t sstore_reset;        /* 5000; 2900 from EIP-2929 on */
     int32_t sstore_clear;        /* refund: 15000; 4800 from EIP-3529 on */
@@ -54,10 +56,8 @@ struct evm_schedule {
     int32_t exp_byte;            /* EIP-160: 10 -> 50 */
     int32_t selfdestruct_refund; /* 24000; 0 from EIP-3529 on */
     uint32_t refund_divisor;     /* 2; 5 from EIP-3529 on */
-    size_t code_size_max;        /* EIP-170; SIZE_MAX before */
-    size_t initcode_size_max;    /* EIP-3860; SIZE_MAX before */
-    uint64_t block_reward_gwei;  /* 5, 3 (EIP-649), 2 (EIP-1234) ether; 0 after the merge */
-    unsigned precompile_last;    /* addresses 1..n; EIP-7951 adds 0x100 */
+    uint32_t precompile_last;    /* addresses 1..n; EIP-7951 adds 0x100 */
+    bool net_metering;           /* SSTORE by original value: EIP-1283, EIP-2200 */
 };
 const struct evm_schedule *evm_schedule(enum evm_revision revision);
 

@@ -54,7 +54,7 @@ static void grow_accounts(struct evm_state *state)
     struct evm_account **old = state->accounts;
     size_t old_capacity = state->accounts_capacity;
     state->accounts_capacity *= 2;
-    state->accounts = mem_alloc(state->accounts_capacity * sizeof state->accounts[0]);
+    state->accounts = mem_alloc(state->accounts_capacity * sizeof(void *));
     for (size_t i = 0; i < old_capacity; i++)
         if (old[i] != NULL)
             state->accounts[account_place(state, &old[i]->address)] = old[i];
@@ -66,7 +66,7 @@ static void grow_slots(struct evm_state *state)
     struct evm_slot **old = state->slots;
     size_t old_capacity = state->slots_capacity;
     state->slots_capacity *= 2;
-    state->slots = mem_alloc(state->slots_capacity * sizeof state->slots[0]);
+    state->slots = mem_alloc(state->slots_capacity * sizeof(void *));
     for (size_t i = 0; i < old_capacity; i++)
         if (old[i] != NULL)
             state->slots[slot_place(state, old[i]->account, &old[i]->key)] = old[i];
@@ -105,8 +105,8 @@ struct evm_state *evm_state_new(struct evm_backend *backend, struct evm_code_cac
     state->seed = mix(0x51ed270b9f652295u, (uint64_t)(uintptr_t)state);
     state->accounts_capacity = 64;
     state->slots_capacity = 256;
-    state->accounts = mem_alloc(state->accounts_capacity * sizeof state->accounts[0]);
-    state->slots = mem_alloc(state->slots_capacity * sizeof state->slots[0]);
+    state->accounts = mem_alloc(state->accounts_capacity * sizeof(void *));
+    state->slots = mem_alloc(state->slots_capacity * sizeof(void *));
     state->tx = 1;
     return state;
 }
@@ -171,7 +171,7 @@ static void list_add(struct evm_account ***list, size_t *count, size_t *capacity
 {
     if (*count == *capacity) {
         *capacity = *capacity == 0 ? 32 : *capacity * 2;
-        *list = mem_realloc(*list, *capacity * sizeof **list);
+        *list = mem_realloc(*list, *capacity * sizeof(void *));
     }
     (*list)[(*count)++] = account;
 }

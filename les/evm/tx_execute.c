@@ -203,7 +203,7 @@ static void warm_up(const struct tx_run *run)
     (void)evm_state_warm_account(state, run->sender);
     if (run->tx->has_to)
         (void)evm_state_warm_account(state, evm_state_entry(state, &run->tx->to));
-    for (unsigned id = 1; id <= evm_schedule(revision)->precompile_last; id++) {
+    for (uint32_t id = 1; id <= evm_schedule(revision)->precompile_last; id++) {
         evm_precompile_address(&address, (enum evm_precompile)id);
         (void)evm_state_warm_account(state, evm_state_entry(state, &address));
     }
@@ -357,15 +357,14 @@ static bool settle(struct tx_run *run, const struct evm_result *out)
 
 static enum tx_refusal execute(struct tx_run *run)
 {
-    struct evm_result out;
+    struct evm_result out = {.end = EVM_END_MISSING};
     enum tx_refusal refusal = check(run);
     if (refusal != TX_REFUSAL_NONE)
         return refusal;
     warm_up(run);
     buy_gas(run);
     if (!run_message(run, &out)) {
-        if (evm_state_missing(run->place->state)->kind == EVM_MISSING_NOTHING)
-            run->result->end = out.end;
+        run->result->end = out.end;
         return TX_REFUSAL_STOPPED;
     }
     run->result->end = out.end;
