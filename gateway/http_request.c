@@ -25,8 +25,6 @@ struct pending {
     struct pending *previous, *next;
 };
 
-static h2o_generator_t no_generator = {NULL, NULL};
-
 static struct span span_of(h2o_iovec_t text)
 {
     return SPAN(text.base, text.len);
@@ -59,9 +57,16 @@ static void add_header_named(h2o_req_t *req, const char *name, struct span value
 
 /* ---- answers ---- */
 
+/* A long body on its way out. */
+struct body {
+    h2o_generator_t generator; /* has nothing to add: all is sent at once */
+    struct buf bytes;
+};
+
 static void on_body_dispose(void *memory)
 {
-    buf_free(memory);
+    struct body *body = memory;
+    buf_free(&body->bytes);
 }
 
 /* body: its memory may be taken over. */
@@ -78,11 +83,11 @@ static void send_body(h2o_req_t *req, int status, const char *reason, const char
         h2o_send_inline(req, (const char *)body->data, body->size);
         return;
     }
-    struct buf *kept = h2o_mem_alloc_shared(&req->pool, sizeof *kept, on_body_dispose);
-    *kept = *body;
+    struct body *kept = h2o_mem_alloc_shared(&req->pool, sizeof *kept, on_body_dispose);
+    *kept = (struct body){{NULL, NULL}, *body};
     *body = (struct buf){0};
-    h2o_iovec_t vector = h2o_iovec_init((char *)kept->data, kept->size);
-    h2o_start_response(req, &no_generator);
+    h2o_iovec_t vector = h2o_iovec_init((char *)kept->bytes.data, kept->bytes.size);
+    h2o_start_response(req, &kept->generator);
     h2o_send(req, &vector, 1, H2O_SEND_STATE_FINAL);
 }
 
