@@ -58,7 +58,7 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define DISCV4_NEIGHBORS_MAX    12            /* per packet: fits UDP_DATAGRAM_MAX */
 #define DISCV4_EXPIRY_S         20
 #define DISCV4_REPLY_TIMEOUT_MS 500
-#define DISCV4_BOND_MS          (12 * 3600 * 1000ul) /* an endpoint proof lasts 12 h (discv4.md) */
+#define DISCV4_BOND_MS          (12ul * 3600 * 1000) /* an endpoint proof lasts 12 h (discv4.md) */
 #define DISCV4_BONDS_MAX        1024          /* endpoints remembered, the oldest forgotten */
 #define DISCV4_PENDING_MAX      256           /* own queries under way */
 #define DISCV4_BUCKET_PER_24_MAX 2            /* table places for one /24 (or /64) in a bucket; loopback is exempt */
@@ -76,7 +76,7 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define DNSDISC_TREES_MAX       8             /* configured ones and those they link to */
 #define DNSDISC_ENTRY_MAX       1024          /* characters of one TXT record */
 #define DNSDISC_QUERIES_PER_S   3
-#define DNSDISC_RECHECK_MS      (30 * 60 * 1000ul)
+#define DNSDISC_RECHECK_MS      (30ul * 60 * 1000)
 _Static_assert(PEER_READ_TIMEOUT_MS >= 2 * PEER_PING_INTERVAL_MS, "one lost ping is not a dead peer");
 _Static_assert(PEER_MESSAGE_MAX <= RLPX_FRAME_MAX, "a message fits a frame");
 _Static_assert(PEER_MESSAGE_MAX + PEER_MESSAGE_MAX / 6 + 64 <= RLPX_FRAME_MAX, "also when snappy cannot make it smaller");
@@ -167,6 +167,7 @@ _Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits th
 #define CHAIN_OLD_MAX       2048  /* older verified headers kept in memory */
 #define CHAIN_RUN_MAX       192   /* headers in one request */
 #define CHAIN_WALK_MAX      1024  /* headers walked by parent hash to reach an older one */
+#define CHAIN_RANGES_MAX    4     /* ranges of old headers that are fetched at once, each up to half of CHAIN_OLD_MAX */
 #define CHAIN_FINDS_MAX     16384 /* searches at once */
 _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 

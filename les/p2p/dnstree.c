@@ -113,7 +113,7 @@ bool dnstree_url_parse(struct dnstree_url *out, const struct crypto *crypto, str
         return false;
     rest = after(text, sizeof(LINK_PREFIX) - 1);
     key_text = take_until(&rest, '@');
-    if (domain_is_valid(rest) && key_text.size <= DNSTREE_LABEL_MAX + 1 &&
+    if (rest.data && domain_is_valid(rest) && key_text.size <= DNSTREE_LABEL_MAX + 1 &&
         base32_decode(&key, key_text) && key.size == 33 &&
         crypto_decompress(crypto, &out->key, key.data)) {
         memcpy(out->domain, rest.data, rest.size);

@@ -21,7 +21,7 @@ void host_conn_drop(struct conn *conn)
         i++;
     /* Keeps the order: host_peer_at promises it. */
     memmove(&host->conns[i], &host->conns[i + 1],
-            (host->conns_count - i - 1) * sizeof(*host->conns));
+            (host->conns_count - i - 1) * sizeof(struct conn *));
     host->conns_count--;
     if (conn->dial)
         conn->dial->conn = NULL;
@@ -311,7 +311,7 @@ enum status host_new(struct host **out, struct loop *loop, struct crypto *crypto
     host->accept_rate = (struct rate){.per_second_max = HOST_ACCEPTS_PER_SECOND_MAX,
                                       .per_ip_max = HOST_ACCEPTS_PER_IP_MAX};
     loop_random(loop, &host->accept_rate.secret, sizeof(host->accept_rate.secret));
-    host->conns = mem_alloc(HOST_CONNS_MAX * sizeof(*host->conns));
+    host->conns = mem_alloc(HOST_CONNS_MAX * sizeof(struct conn *));
     host_dial_start(host);
     *out = host;
     return STATUS_OK;

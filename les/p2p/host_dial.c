@@ -44,7 +44,7 @@ static void dial_drop(struct host *host, struct dial *dial)
     while (host->dials[i] != dial)
         i++;
     memmove(&host->dials[i], &host->dials[i + 1],
-            (host->dials_count - i - 1) * sizeof(*host->dials));
+            (host->dials_count - i - 1) * sizeof(struct dial *));
     host->dials_count--;
     if (dial->conn)
         dial->conn->dial = NULL;
@@ -265,7 +265,7 @@ void host_dial_soon(struct host *host)
 
 void host_dial_start(struct host *host)
 {
-    host->dials = mem_alloc(HOST_DIALS_MAX * sizeof(*host->dials));
+    host->dials = mem_alloc(HOST_DIALS_MAX * sizeof(struct dial *));
     timer_init(&host->dial_timer, host->loop, on_dial_timer);
 }
 
