@@ -65,10 +65,11 @@ static struct call_done fail_undecodable(struct query *query, struct span input)
     struct rlp list = rlp_reader(payload);
     bool sidecar = type == TX_BLOB && rlp_peek(&list) == RLP_LIST;
     size_t count = rlp_count(list);
-    if (count > 0 && !sidecar && count < FIELD_COUNTS[type])
+    bool counted = count > 0 || payload.size == 0; /* otherwise an item is broken */
+    if (counted && !sidecar && count < FIELD_COUNTS[type])
         return query_failf(query, RPC_SERVER_ERROR, "rlp: too few elements for %s",
                            TYPE_NAMES[type]);
-    if (count > 0 && !sidecar && count > FIELD_COUNTS[type])
+    if (counted && !sidecar && count > FIELD_COUNTS[type])
         return query_failf(query, RPC_SERVER_ERROR, "rlp: input list has too many elements for %s",
                            TYPE_NAMES[type]);
     return query_failf(query, RPC_SERVER_ERROR, "rlp: invalid field, decoding into (%s)",
