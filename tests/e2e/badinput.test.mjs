@@ -291,9 +291,9 @@ test('bad input', async (t) => {
       socket.send(call.slice(10))
     } })
     assert.deepEqual(JSON.parse(parts.messages[0]), CHAIN)
-    // Longer than go-ethereum reads (32 MiB): closed with 1009, "message too big", as soon as the header of the frame says so; in
+    // Longer than go-ethereum reads (32 MiB): closed with 1009, "message too big", as soon as the frame begins; in
     // full it may be reset while it is still being sent.
-    const header = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])
+    const header = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5])
     header.writeBigUInt64BE(BigInt(33 << 20), 2)
     assert.equal((await websocket(gate.url, { send: (socket) => socket._socket.write(header) })).code, 1009)
     const large = await websocket(gate.url, { send: (socket) => socket.send(Buffer.alloc(33 << 20, 0x20)) })
