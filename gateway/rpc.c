@@ -151,6 +151,24 @@ static void count_down(struct rpc *rpc, struct call *call)
 
 static void request_finish(struct rpc_request *request);
 
+static struct call_done fail_too_large(struct call *call)
+{
+    return call_fail(call, RPC_RESPONSE_TOO_LARGE, "response too large", SPAN_EMPTY);
+}
+
+/* Calls of a batch run side by side, so its limit has to stop those under way. */
+static void end_rest(struct rpc_request *request)
+{
+    request->too_large = true;
+    for (size_t i = 0; i < request->calls_count; i++) {
+        struct call *call = &request->calls[i];
+        if (call->stage != CALL_PENDING)
+            continue;
+        call->on_cancel(call);
+        fail_too_large(call);
+    }
+}
+
 void rpc_call_ended(struct call *call)
 {
     struct rpc_request *request = call->request;
@@ -169,7 +187,10 @@ void rpc_call_ended(struct call *call)
     if (call->silent)
         buf_clear(&call->out);
     request->left--;
-    if (request->left == 0 && !request->submitting)
+    request->results_size += call->answer_size;
+    if (request->batch && request->results_size > RPC_BATCH_RESULTS_MAX && !request->too_large)
+        end_rest(request);
+    if (request->left == 0 && !request->submitting && !request->finished)
         request_finish(request);
 }
 
@@ -245,6 +266,7 @@ static void unlink_request(struct rpc_request *request)
 static void request_finish(struct rpc_request *request)
 {
     struct buf reply = {0};
+    request->finished = true;
     unlink_request(request);
     render(request, &reply);
     loop_sweep(request->rpc->options.loop, request, free_request);
@@ -394,7 +416,10 @@ static void run_message(struct rpc_request *request, struct call *call,
         request->left--;
         return;
     }
-    run_call(request->rpc, call, name, message->params);
+    if (request->too_large)
+        fail_too_large(call);
+    else
+        run_call(request->rpc, call, name, message->params);
 }
 
 static size_t count_items(struct span array)

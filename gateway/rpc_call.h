@@ -43,7 +43,11 @@ struct rpc_request {
     struct rpc_request *previous, *next; /* of those that wait */
     bool batch;
     bool submitting; /* rpc_submit is on the stack */
+    bool too_large;  /* the answers passed RPC_BATCH_RESULTS_MAX: what is not answered yet will not
+                        be */
+    bool finished;
     size_t calls_count, left;
+    size_t results_size; /* of the answers so far */
     struct chunk *chunks;
     void (*on_reply)(void *owner, struct span reply);
     void *owner;

@@ -505,6 +505,39 @@ Test(rpc, a_batch_with_too_large_results_fails_the_rest)
 
 #define WAIT(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"test_wait\"}"
 
+Test(rpc, a_batch_with_too_large_results_stops_what_is_under_way)
+{
+    struct bench bench;
+    struct buf reply = {0};
+    struct rpc_request *request;
+    open_bench(&bench);
+    /* the answers alone end it while it is read */
+    const char *text = "[" WAIT("1") "," BIG "," BIG "," BIG "," WAIT("2") "]";
+    cr_assert_eq(submit(&bench, SPAN_STR(text), &reply, &request), RPC_ANSWERED);
+    cr_assert_eq(bench.cancelled, 1);
+    cr_assert_eq(bench.pending_count, 1);
+    const char *head = "[" ERROR("1", "-32003", "response too large") ",",
+               *tail = "," ERROR("2", "-32003", "response too large") "]";
+    cr_assert(span_equal(SPAN(reply.data, strlen(head)), SPAN_STR(head)));
+    cr_assert(
+        span_equal(SPAN(reply.data + reply.size - strlen(tail), strlen(tail)), SPAN_STR(tail)));
+    buf_free(&reply);
+    /* a late answer ends it */
+    bench.pending_count = 0;
+    text = "[" BIG "," BIG "," WAIT("3") "," WAIT("4") "]";
+    cr_assert_eq(submit(&bench, SPAN_STR(text), &reply, &request), RPC_WAITING);
+    static const uint8_t zeros[6000000];
+    json_put_data(call_result(bench.pending[0]), SPAN(zeros, sizeof zeros));
+    call_ok(bench.pending[0]);
+    cr_assert_eq(bench.replies, 1);
+    cr_assert_eq(bench.cancelled, 2);
+    tail = "," ERROR("4", "-32003", "response too large") "]";
+    cr_assert(span_equal(SPAN(bench.reply.data + bench.reply.size - strlen(tail), strlen(tail)),
+                         SPAN_STR(tail)));
+    cr_assert_eq(rpc_counts(bench.rpc)->in_flight, 0);
+    close_bench(&bench);
+}
+
 Test(rpc, a_pending_call_is_answered_once_and_later)
 {
     struct bench bench;
