@@ -1,5 +1,7 @@
 /* The light client against LES servers in the simulated world: heads by quorum, answers under bad
  * networks, servers that go and come. One seed is one run; SEED=n repeats it. */
+#include "les/base/limits.h"
+#include "les/eth/rlp.h"
 #include "tests/fixture/fixture.h"
 #include "tests/sim/world_les.h"
 
@@ -237,6 +239,107 @@ Test(light, a_reply_that_crosses_a_stop_is_no_fault)
     cr_assert_geq(world_now_ms(sim_world(sim)) - start, 800);
     cr_assert(strstr(sim_log(sim), "nobody asked") == NULL, "%s", sim_log(sim));
     buf_free(&held.payload);
+    sim_free(sim);
+}
+
+/* Empty blocks on top of the chain of a server; nobody checks a seal there. */
+static void extend_chain(struct sim *sim, size_t index, size_t count)
+{
+    struct buf header_rlp = {0}, block = {0};
+    for (size_t i = 0; i < count; i++) {
+        const struct ledger_block *parent = ledger_head(sim_ledger(sim, index));
+        struct header header = parent->header;
+        size_t list;
+        header.parent_hash = parent->hash;
+        header.number++;
+        header.timestamp++;
+        header.gas_used = 0;
+        header.transactions_root = header.receipts_root = EMPTY_TRIE_ROOT;
+        memset(&header.bloom, 0, sizeof header.bloom);
+        buf_clear(&header_rlp);
+        buf_clear(&block);
+        header_encode(&header_rlp, &header);
+        list = rlp_list_begin(&block);
+        buf_add_span(&block, buf_span(&header_rlp));
+        buf_add_span(&block, SPAN_STR("\xc0\xc0"));
+        rlp_list_end(&block, list);
+        sim_add_block(sim, index, buf_span(&block));
+    }
+    buf_free(&header_rlp);
+    buf_free(&block);
+}
+
+/* More old headers are wanted at once than are kept: those who asked get theirs all the same. */
+Test(light, old_headers_do_not_crowd_each_other_out)
+{
+    struct sim *sim =
+        sim_new(33, "vectors/geth-les/genesis-small.json", "vectors/geth-les/chain-small.rlp", 1);
+    struct buf batch = {0};
+    char call[400];
+    extend_chain(sim, 0, 3600);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 4200, 5000);
+    buf_add_span(&batch, SPAN_STR("["));
+    for (unsigned i = 1; i <= 30; i++) {
+        snprintf(call, sizeof call,
+                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":["
+                 "\"0x%x\",true]},"
+                 "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"eth_getBlockByNumber\",\"params\":["
+                 "\"0x%x\",true]},",
+                 i, i + CHAIN_OLD_MAX);
+        buf_add_span(&batch, SPAN_STR(call));
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        snprintf(call, sizeof call,
+                 "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"eth_getLogs\",\"params\":[{"
+                 "\"fromBlock\":\"0x%x\",\"toBlock\":\"0x%x\"}]}%s",
+                 10 + 300 * i, 1000 + 300 * i, i < 7 ? "," : "]");
+        buf_add_span(&batch, SPAN_STR(call));
+    }
+    buf_add_u8(&batch, 0);
+    const char *answer = sim_rpc(sim, (const char *)batch.data);
+    cr_assert(strstr(answer, "\"error\"") == NULL, "%.300s", strstr(answer, "\"error\""));
+    buf_free(&batch);
+    sim_free(sim);
+}
+
+/* Single headers are denied, runs are given. */
+static bool on_deny_single_headers(void *owner, unsigned code, struct buf *payload)
+{
+    (void)owner;
+    if (code != LES_BLOCK_HEADERS || payload->size > 1000)
+        return true;
+    struct rlp reader = rlp_reader(buf_span(payload)), reply = rlp_list(&reader);
+    uint64_t id = rlp_u64(&reply), buffer_value = rlp_u64(&reply);
+    buf_clear(payload);
+    size_t list = rlp_list_begin(payload);
+    rlp_add_u64(payload, id);
+    rlp_add_u64(payload, buffer_value);
+    buf_add_u8(payload, 0xc0);
+    rlp_list_end(payload, list);
+    return true;
+}
+
+Test(light, a_long_walk_below_the_window_arrives)
+{
+    struct sim *sim =
+        sim_new(34, "vectors/geth-les/genesis-small.json", "vectors/geth-les/chain-small.rlp", 1);
+    struct les_client_stats stats;
+    extend_chain(sim, 0, 2000);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 2600, 5000);
+    const char *window =
+        sim_rpc(sim, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getLogs\",\"params\":[{"
+                     "\"fromBlock\":\"0x640\",\"toBlock\":\"latest\"}]}");
+    cr_assert(strstr(window, "\"result\":[]") != NULL, "%s", window);
+    sim_set_tamper(sim, 0, on_deny_single_headers, NULL);
+    const char *answer = sim_rpc(
+        sim, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBlockByNumber\",\"params\":["
+             "\"0x44c\",false]}");
+    cr_assert(strstr(answer, "\"number\":\"0x44c\"") != NULL, "%s", answer);
+    les_client_stats(sim_light(sim)->client, &stats);
+    cr_assert_lt(stats.ops[LES_ASK_HEADERS], 25, "%llu",
+                 (unsigned long long)stats.ops[LES_ASK_HEADERS]);
     sim_free(sim);
 }
 
