@@ -40,15 +40,14 @@ void frames_free(struct frames *frames)
     mem_free(frames);
 }
 
-/* Mixes seed16, encrypted under the digest so far, into the state; the MAC is the digest after
- * that. */
-static void mac_mix(const struct frames *frames, struct keccak *mac, const uint8_t seed16[16],
-                    uint8_t out16[16])
+/* Mixes seed16, encrypted under the digest of the state so far, into the state; the MAC is the
+ * digest after that. */
+static void mac_mix(const struct frames *frames, struct keccak *mac, const struct hash32 *so_far,
+                    const uint8_t seed16[16], uint8_t out16[16])
 {
     struct hash32 digest;
     uint8_t mixed[16];
-    keccak_digest(mac, &digest);
-    aes_block_encrypt(frames->mac_block, mixed, digest.bytes);
+    aes_block_encrypt(frames->mac_block, mixed, so_far->bytes);
     for (size_t i = 0; i < 16; i++)
         mixed[i] ^= seed16[i];
     keccak_update(mac, SPAN(mixed, 16));
@@ -56,13 +55,22 @@ static void mac_mix(const struct frames *frames, struct keccak *mac, const uint8
     memcpy(out16, digest.bytes, MAC_SIZE);
 }
 
+static void mac_header(const struct frames *frames, struct keccak *mac, const uint8_t header16[16],
+                       uint8_t out16[16])
+{
+    struct hash32 so_far;
+    keccak_digest(mac, &so_far);
+    mac_mix(frames, mac, &so_far, header16, out16);
+}
+
+/* Here the digest itself is the seed. */
 static void mac_data(const struct frames *frames, struct keccak *mac, struct span data,
                      uint8_t out16[16])
 {
-    struct hash32 digest;
+    struct hash32 so_far;
     keccak_update(mac, data);
-    keccak_digest(mac, &digest);
-    mac_mix(frames, mac, digest.bytes, out16);
+    keccak_digest(mac, &so_far);
+    mac_mix(frames, mac, &so_far, so_far.bytes, out16);
 }
 
 static size_t padded(size_t size)
@@ -87,7 +95,7 @@ void frames_seal(struct frames *frames, struct buf *out, struct span first, stru
     be_write(header, 3, size);
     memcpy(header + 3, header_data, sizeof(header_data));
     aes_ctr_xor(frames->out_stream, header, header, HALF);
-    mac_mix(frames, &frames->out_mac, header, mac16);
+    mac_header(frames, &frames->out_mac, header, mac16);
     buf_reserve(out, frames_wire_size(size));
     buf_add(out, header, HALF);
     buf_add(out, mac16, MAC_SIZE);
@@ -105,7 +113,7 @@ bool frames_open_header(struct frames *frames, uint8_t header32[FRAME_HEADER_SIZ
 {
     uint8_t mac16[MAC_SIZE];
     *data_size = *wire_size = 0;
-    mac_mix(frames, &frames->in_mac, header32, mac16);
+    mac_header(frames, &frames->in_mac, header32, mac16);
     if (!crypto_equal(mac16, header32 + HALF, MAC_SIZE))
         return false;
     aes_ctr_xor(frames->in_stream, header32, header32, HALF);
