@@ -168,6 +168,7 @@ _Static_assert(WS_QUEUE_MAX > RPC_BATCH_RESULTS_MAX, "the largest answer fits th
 #define CHAIN_RUN_MAX       192   /* headers in one request */
 #define CHAIN_WALK_MAX      1024  /* headers walked by parent hash to reach an older one */
 #define CHAIN_RANGES_MAX    4     /* ranges of old headers that are fetched at once, each up to half of CHAIN_OLD_MAX */
+#define CHAIN_STEPS_MAX     32    /* questions one after the other for one search; the longest walk takes 6 and the top one */
 #define CHAIN_FINDS_MAX     16384 /* searches at once */
 _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 

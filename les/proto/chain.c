@@ -181,6 +181,7 @@ static void on_forget(struct chain *chain)
 /* The branch changed, so what was verified near the head may be on the branch that was left. */
 static void drop_old_above(struct chain *chain, uint64_t number)
 {
+    chain->epoch++;
     for (size_t i = 0; i < CHAIN_OLD_MAX; i++)
         if (chain->old[i] != NULL && chain->old[i]->header.number > number)
             drop_old(chain, i);

@@ -18,6 +18,12 @@ struct chain_search {
     struct hash32 hash;
     uint64_t number; /* the header that is wanted ... */
     uint64_t from;   /* ... and those below it down to this one */
+    /* What was verified on the way, by number from `from` on: the chain keeps only so many old
+     * headers, and others ask too. Of the branch that was canonical at epoch. */
+    struct block_header **kept;
+    uint64_t epoch;
+    bool running; /* a range: it has its turn */
+    unsigned steps;
     bool tried[WAY_COUNT];
     enum way way;
     struct block_header
@@ -94,10 +100,26 @@ void chain_find_cancel(struct chain_find *find)
 
 /* ---- the life of a search ---- */
 
+static bool is_range(const struct chain_search *search)
+{
+    return search->from < search->number;
+}
+
+static void drop_kept(struct chain_search *search)
+{
+    if (search->kept == NULL)
+        return;
+    for (uint64_t i = 0; i <= search->number - search->from; i++)
+        block_header_unref(search->kept[i]);
+    mem_free(search->kept);
+    search->kept = NULL;
+}
+
 static void on_search_free(void *pointer)
 {
     struct chain_search *search = pointer;
     block_header_unref(search->candidate);
+    drop_kept(search);
     for (size_t i = 0; i < search->asked; i++)
         block_header_unref(search->answers[i]);
     mem_free(search);
@@ -115,9 +137,23 @@ static void end_search(struct chain_search *search)
     loop_sweep(chain->loop, search, on_search_free);
 }
 
+/* Ranges take turns: each holds all its headers until it ends. */
+static void release_turn(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    if (!search->running)
+        return;
+    search->running = false;
+    chain->ranges_running--;
+    for (struct chain_search *other = chain->searches; other != NULL; other = other->next)
+        if (is_range(other) && !other->running && !other->ending)
+            loop_defer(chain->loop, &other->task);
+}
+
 static void finish_search(struct chain_search *search, enum status status,
                           struct block_header *header)
 {
+    release_turn(search);
     while (search->finds != NULL) {
         struct chain_find *find = search->finds;
         search->finds = find->next;
@@ -188,25 +224,67 @@ static void forget_ops(struct chain_search *search)
     search->asked = 0;
 }
 
+/* ---- what a search has found so far ---- */
+
+static struct block_header *search_known(struct chain_search *search, uint64_t number)
+{
+    struct block_header *header = chain_known_number(search->chain, number);
+    if (search->epoch != search->chain->epoch) {
+        drop_kept(search);
+        search->epoch = search->chain->epoch;
+    }
+    if (header == NULL && search->kept != NULL && number >= search->from &&
+        number <= search->number)
+        header = search->kept[number - search->from];
+    return header;
+}
+
+/* header was verified to be canonical. */
+static void search_keep(struct chain_search *search, struct block_header *header,
+                        enum header_proof proof)
+{
+    struct chain *chain = search->chain;
+    uint64_t number = header->header.number;
+    if (chain->head == NULL || number >= chain->head->header.number ||
+        search_known(search, number) != NULL)
+        return;
+    chain_keep_canonical(chain, header, proof);
+    if (number < search->from || number > search->number)
+        return;
+    if (search->kept == NULL)
+        search->kept =
+            mem_alloc((search->number - search->from + 1) * sizeof(struct block_header *));
+    search->kept[number - search->from] = block_header_ref(header);
+}
+
+/* Those that were crowded out meanwhile are put back for the one who asked. */
+static void put_back(struct chain_search *search)
+{
+    if (search->kept == NULL)
+        return;
+    for (uint64_t number = search->number + 1; number-- > search->from;) {
+        struct block_header *header = search->kept[number - search->from];
+        if (header != NULL && chain_known_number(search->chain, number) == NULL)
+            chain_keep_canonical(search->chain, header, header->proof);
+    }
+}
+
 /* ---- parent hashes ---- */
 
 /* The lowest known header from which number can be reached downwards; NULL if it is too far. */
 static struct block_header *walk_start(const struct chain *chain, uint64_t number)
 {
-    for (uint64_t above = number + 1; above <= number + 8; above++) {
+    for (uint64_t above = number + 1; above <= number + CHAIN_WALK_MAX; above++) {
         struct block_header *header = chain_known_number(chain, above);
         if (header != NULL)
             return header;
     }
-    if (number < chain->bottom && chain->bottom - number <= CHAIN_WALK_MAX)
-        return chain_known_number(chain, chain->bottom);
     return NULL;
 }
 
 static void on_walked(struct les_op *op, enum status status)
 {
     struct chain_search *search = container_of(op, struct search_op, op)->search;
-    struct chain *chain = search->chain;
     if (!take_op(search, op))
         return;
     if (status != STATUS_OK) {
@@ -216,10 +294,7 @@ static void on_walked(struct les_op *op, enum status status)
         while (rlp_more(&items)) {
             struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_PARENT);
             ASSERT(header != NULL); /* the client has decoded it */
-            struct block_header *known = chain_known_number(chain, header->header.number);
-            if (known == NULL && chain->head != NULL &&
-                header->header.number < chain->head->header.number)
-                chain_keep_canonical(chain, header, HEADER_BY_PARENT);
+            search_keep(search, header, HEADER_BY_PARENT);
             block_header_unref(header);
         }
     }
@@ -254,9 +329,7 @@ static void judge_quorum(struct chain_search *search)
                     hash32_equal(&search->answers[i]->hash, &search->answers[k]->hash);
         if (same < chain->need)
             continue;
-        if (chain->head != NULL && search->number < chain->head->header.number &&
-            chain_known_number(chain, search->number) == NULL)
-            chain_keep_canonical(chain, search->answers[i], HEADER_BY_QUORUM);
+        search_keep(search, search->answers[i], HEADER_BY_QUORUM);
         break;
     }
     search->tried[WAY_QUORUM] = true;
@@ -296,15 +369,13 @@ static void ask_quorum(struct chain_search *search)
 static void on_cht(struct les_op *op, enum status status)
 {
     struct chain_search *search = container_of(op, struct search_op, op)->search;
-    struct chain *chain = search->chain;
     if (!take_op(search, op))
         return;
     search->tried[WAY_CHT] = true;
-    if (status == STATUS_OK && chain->head != NULL &&
-        chain_known_number(chain, search->number) == NULL) {
+    if (status == STATUS_OK) {
         struct block_header *header = block_header_new(op->answer.cht.header, HEADER_BY_CHT);
         ASSERT(header != NULL);
-        chain_keep_canonical(chain, header, HEADER_BY_CHT);
+        search_keep(search, header, HEADER_BY_CHT);
         block_header_unref(header);
     }
     step_later(search);
@@ -352,21 +423,45 @@ static bool choose_way(struct chain_search *search, const struct block_header *s
     return best != UINT64_MAX;
 }
 
+/* False: it is not yet the turn of this range, or nobody wants it any more. */
+static bool take_turn(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    if (search->running || !is_range(search))
+        return true;
+    if (search->finds == NULL) {
+        finish_search(search, STATUS_CANCELLED, NULL);
+        return false;
+    }
+    if (chain->ranges_running == CHAIN_RANGES_MAX)
+        return false;
+    search->running = true;
+    chain->ranges_running++;
+    return true;
+}
+
 static void step_number(struct chain_search *search)
 {
     struct chain *chain = search->chain;
-    struct block_header *header = chain_known_number(chain, search->number);
+    if (!take_turn(search))
+        return;
+    if (++search->steps > CHAIN_STEPS_MAX) {
+        finish_search(search, STATUS_LIMIT, NULL);
+        return;
+    }
+    struct block_header *header = search_known(search, search->number);
     if (header != NULL) {
         uint64_t lowest = search->number;
-        while (lowest > search->from && chain_known_number(chain, lowest - 1) != NULL)
+        while (lowest > search->from && search_known(search, lowest - 1) != NULL)
             lowest--;
         if (lowest == search->from) {
             chain->stats.found_by[header->proof]++;
+            put_back(search);
             finish_search(search, STATUS_OK, header);
         } else if (search->tried[WAY_WALK]) {
             finish_search(search, STATUS_UNAVAILABLE, NULL);
         } else {
-            ask_walk(search, chain_known_number(chain, lowest), search->from);
+            ask_walk(search, search_known(search, lowest), search->from);
         }
         return;
     }
@@ -423,14 +518,18 @@ static void ask_hash(struct chain_search *search)
 static void step_hash(struct chain_search *search)
 {
     struct chain *chain = search->chain;
-    struct block_header *known = chain_known_hash(chain, &search->hash);
+    struct block_header *known = chain_known_hash(chain, &search->hash), *holder = NULL;
+    if (known == NULL && search->candidate != NULL) {
+        holder = search_known(search, search->number);
+        if (holder != NULL && hash32_equal(&holder->hash, &search->hash))
+            known = holder;
+    }
     if (known != NULL) {
         chain->stats.found_by[known->proof]++;
         finish_search(search, STATUS_OK, known);
     } else if (search->candidate == NULL) {
         ask_hash(search);
-    } else if (search->number > chain->head->header.number ||
-               chain_known_number(chain, search->number) != NULL) {
+    } else if (search->number > chain->head->header.number || holder != NULL) {
         finish_search(search, STATUS_NOT_FOUND, NULL); /* another block holds that number */
     } else {
         step_number(search);

@@ -58,6 +58,8 @@ struct chain {
     struct les_checkpoint checkpoint;
     struct chain_search *searches;
     size_t searches_count;
+    size_t ranges_running;
+    uint64_t epoch; /* moves when what was called canonical may be so no more */
     bool closing;
     char trouble[160];
     struct chain_stats stats;
