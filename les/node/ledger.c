@@ -103,7 +103,7 @@ void ledger_set_head(struct ledger *ledger, struct ledger_block *head)
     if (count > ledger->canonical_capacity) {
         ledger->canonical_capacity = count + count / 2 + 64;
         ledger->canonical = mem_realloc(ledger->canonical,
-                                        ledger->canonical_capacity * sizeof(ledger->canonical[0]));
+                                        ledger->canonical_capacity * sizeof(struct ledger_block *));
     }
     for (struct ledger_block *block = head; block != fork; block = block->parent)
         canonical_put(ledger, block);
@@ -172,7 +172,7 @@ struct ledger *ledger_new(const struct ledger_config *config, const struct heade
     block->has_state = true;
     hash_map_put(&ledger->blocks, &block->hash, block);
     ledger->canonical_capacity = 64;
-    ledger->canonical = mem_alloc(ledger->canonical_capacity * sizeof(ledger->canonical[0]));
+    ledger->canonical = mem_alloc(ledger->canonical_capacity * sizeof(struct ledger_block *));
     ledger->canonical[0] = ledger->head = block;
     ledger->canonical_count = 1;
     return ledger;

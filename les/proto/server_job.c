@@ -308,7 +308,7 @@ void server_request(struct server_client *client, unsigned code, struct span pay
         server_freeze(client, "it asked for more than its buffer holds");
         return;
     }
-    if (client->jobs_count >= 2 * SERVER_QUEUE_JOBS_MAX) {
+    if (client->jobs_count >= 2ul * SERVER_QUEUE_JOBS_MAX) {
         server_drop(client, PEER_BREACH, "it sends although it is not read");
         return;
     }
