@@ -6,6 +6,7 @@
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
 #include "les/node/follow.h"
+#include "les/p2p/discovery.h"
 #include "les/proto/server_host.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ struct program {
     struct node_backend backend;
     struct server *server;
     struct server_host *host;
+    struct discovery *discovery;
     struct devchain *devchain;
     struct follow *follow;
     bool stopping;
@@ -54,6 +56,8 @@ static void on_head(void *owner, struct ledger_block *from, struct ledger_block 
               log_u64(txs, to->txs_count), NULL);
     pool_head_changed(program->pool);
     server_head_changed(program->server);
+    if (program->discovery != NULL)
+        discovery_set_head(program->discovery, to->header.number, to->header.timestamp);
 }
 
 /* What a client sent is for whoever makes the blocks. */
@@ -70,12 +74,26 @@ static void close_all(struct program *program)
 {
     devchain_free(program->devchain);
     follow_free(program->follow);
+    discovery_free(program->discovery);
     server_free(program->server);
     server_host_free(program->host);
     program->devchain = NULL;
     program->follow = NULL;
+    program->discovery = NULL;
     program->server = NULL;
     program->host = NULL;
+}
+
+/* What this run was worth. */
+static void log_served(const struct program *program)
+{
+    struct server_stats stats;
+    char clients[24], replies[24], bytes[24], stops[24], dropped[24];
+    server_stats(program->server, &stats);
+    log_write(program->log, LOG_INFO, "main", "stopping", "clients",
+              log_u64(clients, stats.clients_total), "replies", log_u64(replies, stats.replies),
+              "bytes", log_u64(bytes, stats.reply_bytes), "stops", log_u64(stops, stats.stops),
+              "dropped", log_u64(dropped, stats.dropped), NULL);
 }
 
 static void on_signal(void *owner, int number)
@@ -85,7 +103,7 @@ static void on_signal(void *owner, int number)
     if (program->stopping)
         return;
     program->stopping = true;
-    log_write(program->log, LOG_INFO, "main", "stopping", NULL);
+    log_served(program);
     close_all(program);
     loop_stop(program->loop);
 }
@@ -174,6 +192,41 @@ static bool open_ledger(struct program *program, struct buf *error)
     return true;
 }
 
+static bool open_discovery(struct program *program, const struct seckey32 *key, struct buf *error)
+{
+    const struct conf_list *list = &program->conf->discovery_bootnodes;
+    struct enode *bootnodes = mem_alloc((list->count + 1) * sizeof(*bootnodes));
+    struct host *host = server_host_inside(program->host);
+    const struct header *head = &ledger_head(program->ledger)->header;
+    struct enode self;
+    const char *why = NULL;
+    host_self(host, &self);
+    struct discovery_config config = {.do_discv4 = true,
+                                      .discv4_at = self.at,
+                                      .bootnodes = bootnodes,
+                                      .chain = &program->genesis->spec,
+                                      .head_number = head->number,
+                                      .head_time = head->timestamp,
+                                      .serve_les = true};
+    while (why == NULL && config.bootnodes_count < list->count) {
+        why = enode_parse(&bootnodes[config.bootnodes_count], list->items[config.bootnodes_count]);
+        if (why != NULL)
+            buf_printf(error, "--discovery.bootnodes: %s: %s", list->items[config.bootnodes_count],
+                       why);
+        config.bootnodes_count++;
+    }
+    enum status status = STATUS_INVALID;
+    if (why == NULL) {
+        status = discovery_new(&program->discovery, program->loop, program->crypto, program->log,
+                               host, key, &config);
+        if (status != STATUS_OK)
+            buf_printf(error, "discovery cannot start on the UDP port of --listen (%s)",
+                       status_text(status));
+    }
+    mem_free(bootnodes);
+    return status == STATUS_OK;
+}
+
 static bool open_server(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
@@ -188,12 +241,14 @@ static bool open_server(struct program *program, struct buf *error)
     ASSERT(conf_endpoint(&host_config.listen, conf->listen));
     enum status status = server_host_new(&program->host, program->loop, program->crypto,
                                          program->log, &host_config, program->server);
-    mem_wipe(&config.key, sizeof(config.key));
-    mem_wipe(&host_config.key, sizeof(host_config.key));
     if (status != STATUS_OK)
         buf_printf(error, "--listen %s cannot be had (%s): is another program using it?",
                    conf->listen, status_text(status));
-    return status == STATUS_OK;
+    bool good =
+        status == STATUS_OK && (!conf->discovery_v4 || open_discovery(program, &config.key, error));
+    mem_wipe(&config.key, sizeof(config.key));
+    mem_wipe(&host_config.key, sizeof(host_config.key));
+    return good;
 }
 
 static bool open_growth(struct program *program, struct buf *error)
@@ -237,6 +292,8 @@ static bool start(struct program *program, struct buf *error)
     char text[ENODE_TEXT_SIZE];
     host_self(server_host_inside(program->host), &self);
     enode_format(text, &self);
+    loop_catch_signals(program->loop, on_signal,
+                       program); /* whoever has read the line may stop us */
     printf("%s\n", text);
     fflush(stdout);
     return true;
@@ -267,7 +324,6 @@ int main(int argc, char **argv)
         return result == CONF_PRINT ? 0 : 2;
     }
     if (start(&program, &text)) {
-        loop_catch_signals(program.loop, on_signal, &program);
         loop_run(program.loop);
     } else {
         fprintf(stderr, "lesserve: %.*s\n", (int)text.size, (const char *)text.data);
