@@ -231,6 +231,8 @@ static bool open_server(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
     struct server_config config = {.spec = &program->genesis->spec, .capacity = conf->capacity};
+    if (conf->state != NULL)
+        config.recent_state = 1; /* that of the head alone */
     if (nodekey_load(&config.key, program->loop, program->crypto, conf->nodekey, conf->datadir,
                      error) != STATUS_OK)
         return false;

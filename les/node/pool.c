@@ -10,7 +10,8 @@ struct pool_tx {
     struct address20 sender;
     struct tx tx; /* points into bytes */
     uint8_t *bytes;
-    bool picked; /* while a block is put together */
+    bool due; /* while a block is put together: all before it are mined or picked */
+    bool picked;
 };
 
 struct pool {
@@ -238,10 +239,10 @@ void pool_head_changed(struct pool *pool)
 
 /* ---- looking and picking ---- */
 
-static const struct pool_tx *by_nonce(const struct pool *pool, const struct address20 *sender,
-                                      uint64_t nonce)
+static struct pool_tx *by_nonce(const struct pool *pool, const struct address20 *sender,
+                                uint64_t nonce)
 {
-    for (const struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next) {
+    for (struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next) {
         if (entry->tx.nonce == nonce && address20_equal(&entry->sender, sender))
             return entry;
     }
@@ -262,27 +263,16 @@ enum pool_state pool_state(const struct pool *pool, const struct hash32 *hash)
     return POOL_PENDING;
 }
 
-/* Whether all before it in nonce order are mined or picked. */
-static bool is_due(const struct pool *pool, const struct pool_tx *entry)
-{
-    struct account account;
-    sender_account(pool, &entry->sender, &account);
-    if (entry->tx.nonce == account.nonce)
-        return true;
-    const struct pool_tx *before = by_nonce(pool, &entry->sender, entry->tx.nonce - 1);
-    return before != NULL && before->picked;
-}
-
 static struct pool_tx *best_due(const struct pool *pool, const struct u256 *base_fee)
 {
     struct pool_tx *best = NULL;
     struct u256 best_price = {{0}};
     for (struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next) {
         struct u256 price;
-        if (entry->picked || u256_compare(&entry->tx.max_fee, base_fee) < 0)
+        if (!entry->due || entry->picked || u256_compare(&entry->tx.max_fee, base_fee) < 0)
             continue;
         tx_effective_gas_price(&price, &entry->tx, true, base_fee);
-        if ((best == NULL || u256_compare(&price, &best_price) > 0) && is_due(pool, entry)) {
+        if (best == NULL || u256_compare(&price, &best_price) > 0) {
             best = entry;
             best_price = price;
         }
@@ -294,11 +284,18 @@ size_t pool_pick(const struct pool *pool, const struct u256 *base_fee, struct sp
                  size_t max)
 {
     size_t count = 0;
+    for (struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next) {
+        struct account account;
+        sender_account(pool, &entry->sender, &account);
+        entry->due = entry->tx.nonce == account.nonce;
+        entry->picked = false;
+    }
     for (struct pool_tx *best; count < max && (best = best_due(pool, base_fee)) != NULL;) {
         best->picked = true;
         envelopes[count++] = best->tx.raw;
+        struct pool_tx *after = by_nonce(pool, &best->sender, best->tx.nonce + 1);
+        if (after != NULL)
+            after->due = true;
     }
-    for (struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next)
-        entry->picked = false;
     return count;
 }
