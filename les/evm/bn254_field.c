@@ -19,22 +19,50 @@ const struct fp2 FP2_ONE = {
 
 /* ---- Fp ---- */
 
-static bool below_modulus(const uint64_t words[4])
+#define INLINE static inline __attribute__((always_inline))
+
+/* a + b + carry; the carry out replaces the one in. */
+INLINE uint64_t add_carry(uint64_t a, uint64_t b, uint64_t *carry)
 {
-    for (int i = 3; i >= 0; i--)
-        if (words[i] != modulus[i])
-            return words[i] < modulus[i];
-    return false;
+    WIDE sum = (WIDE)a + b + *carry;
+    *carry = (uint64_t)(sum >> 64);
+    return (uint64_t)sum;
 }
 
-static void subtract_modulus(uint64_t words[4])
+INLINE uint64_t sub_borrow(uint64_t a, uint64_t b, uint64_t *borrow)
+{
+    WIDE difference = (WIDE)a - b - *borrow;
+    *borrow = (uint64_t)(difference >> 64) & 1;
+    return (uint64_t)difference;
+}
+
+/* a * b + c + carry fits two words. */
+INLINE uint64_t mul_add(uint64_t a, uint64_t b, uint64_t c, uint64_t *carry)
+{
+    WIDE sum = (WIDE)a * b + c + *carry;
+    *carry = (uint64_t)(sum >> 64);
+    return (uint64_t)sum;
+}
+
+/* Below 2p becomes below p, without a branch: the digits are not predictable. */
+INLINE void reduce_once(uint64_t out[4], uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     uint64_t borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        WIDE difference = (WIDE)words[i] - modulus[i] - borrow;
-        words[i] = (uint64_t)difference;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
+    uint64_t b0 = sub_borrow(a0, modulus[0], &borrow), b1 = sub_borrow(a1, modulus[1], &borrow);
+    uint64_t b2 = sub_borrow(a2, modulus[2], &borrow), b3 = sub_borrow(a3, modulus[3], &borrow);
+    uint64_t keep = 0 - borrow;
+    out[0] = (a0 & keep) | (b0 & ~keep);
+    out[1] = (a1 & keep) | (b1 & ~keep);
+    out[2] = (a2 & keep) | (b2 & ~keep);
+    out[3] = (a3 & keep) | (b3 & ~keep);
+}
+
+static bool below_modulus(const uint64_t words[4])
+{
+    uint64_t borrow = 0;
+    for (int i = 0; i < 4; i++)
+        (void)sub_borrow(words[i], modulus[i], &borrow);
+    return borrow != 0;
 }
 
 bool fp_is_zero(const struct fp *a)
@@ -48,67 +76,71 @@ bool fp_equal(const struct fp *a, const struct fp *b)
 }
 
 /* p is below 2^254: a sum of two fits four words. */
+INLINE void add(uint64_t out[4], const uint64_t a[4], const uint64_t b[4])
+{
+    uint64_t carry = 0;
+    uint64_t s0 = add_carry(a[0], b[0], &carry), s1 = add_carry(a[1], b[1], &carry);
+    uint64_t s2 = add_carry(a[2], b[2], &carry), s3 = add_carry(a[3], b[3], &carry);
+    reduce_once(out, s0, s1, s2, s3);
+}
+
+INLINE void subtract(uint64_t out[4], const uint64_t a[4], const uint64_t b[4])
+{
+    uint64_t borrow = 0, carry = 0;
+    uint64_t d0 = sub_borrow(a[0], b[0], &borrow), d1 = sub_borrow(a[1], b[1], &borrow);
+    uint64_t d2 = sub_borrow(a[2], b[2], &borrow), d3 = sub_borrow(a[3], b[3], &borrow);
+    uint64_t wrapped = 0 - borrow;
+    out[0] = add_carry(d0, modulus[0] & wrapped, &carry);
+    out[1] = add_carry(d1, modulus[1] & wrapped, &carry);
+    out[2] = add_carry(d2, modulus[2] & wrapped, &carry);
+    out[3] = add_carry(d3, modulus[3] & wrapped, &carry);
+}
+
+/* One row of Montgomery's product: t = (t + x b + m p) / 2^64. t stays below 2p, five words are not
+ * needed. */
+INLINE void row(uint64_t t[4], uint64_t x, const uint64_t b[4])
+{
+    uint64_t high = 0, fold = 0;
+    uint64_t t0 = mul_add(x, b[0], t[0], &high);
+    uint64_t m = t0 * modulus_inverse;
+    (void)mul_add(m, modulus[0], t0, &fold);
+    uint64_t t1 = mul_add(x, b[1], t[1], &high);
+    t[0] = mul_add(m, modulus[1], t1, &fold);
+    uint64_t t2 = mul_add(x, b[2], t[2], &high);
+    t[1] = mul_add(m, modulus[2], t2, &fold);
+    uint64_t t3 = mul_add(x, b[3], t[3], &high);
+    t[2] = mul_add(m, modulus[3], t3, &fold);
+    t[3] = high + fold;
+}
+
+INLINE void multiply(uint64_t out[4], const uint64_t a[4], const uint64_t b[4])
+{
+    uint64_t t[4] = {0, 0, 0, 0};
+    row(t, a[0], b);
+    row(t, a[1], b);
+    row(t, a[2], b);
+    row(t, a[3], b);
+    reduce_once(out, t[0], t[1], t[2], t[3]);
+}
+
 void fp_add(struct fp *out, const struct fp *a, const struct fp *b)
 {
-    WIDE sum = 0;
-    for (int i = 0; i < 4; i++) {
-        sum += (WIDE)a->words[i] + b->words[i];
-        out->words[i] = (uint64_t)sum;
-        sum >>= 64;
-    }
-    if (!below_modulus(out->words))
-        subtract_modulus(out->words);
+    add(out->words, a->words, b->words);
 }
 
 void fp_sub(struct fp *out, const struct fp *a, const struct fp *b)
 {
-    uint64_t borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        WIDE difference = (WIDE)a->words[i] - b->words[i] - borrow;
-        out->words[i] = (uint64_t)difference;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
-    if (borrow == 0)
-        return;
-    WIDE sum = 0;
-    for (int i = 0; i < 4; i++) {
-        sum += (WIDE)out->words[i] + modulus[i];
-        out->words[i] = (uint64_t)sum;
-        sum >>= 64;
-    }
+    subtract(out->words, a->words, b->words);
 }
 
 void fp_neg(struct fp *out, const struct fp *a)
 {
-    fp_sub(out, &FP_ZERO, a);
+    subtract(out->words, FP_ZERO.words, a->words);
 }
 
-/* Montgomery's product, one word of a at a time. */
 void fp_mul(struct fp *out, const struct fp *a, const struct fp *b)
 {
-    uint64_t t[5] = {0};
-    for (int i = 0; i < 4; i++) {
-        WIDE carry = 0;
-        for (int j = 0; j < 4; j++) {
-            carry += (WIDE)a->words[i] * b->words[j] + t[j];
-            t[j] = (uint64_t)carry;
-            carry >>= 64;
-        }
-        t[4] += (uint64_t)carry;
-        uint64_t m = t[0] * modulus_inverse;
-        carry = ((WIDE)m * modulus[0] + t[0]) >> 64;
-        for (int j = 1; j < 4; j++) {
-            carry += (WIDE)m * modulus[j] + t[j];
-            t[j - 1] = (uint64_t)carry;
-            carry >>= 64;
-        }
-        carry += t[4];
-        t[3] = (uint64_t)carry;
-        t[4] = (uint64_t)(carry >> 64);
-    }
-    memcpy(out->words, t, sizeof out->words);
-    if (!below_modulus(out->words))
-        subtract_modulus(out->words);
+    multiply(out->words, a->words, b->words);
 }
 
 bool fp_from_be32(struct fp *out, const uint8_t in32[32])
@@ -165,14 +197,14 @@ bool fp2_equal(const struct fp2 *a, const struct fp2 *b)
 
 void fp2_add(struct fp2 *out, const struct fp2 *a, const struct fp2 *b)
 {
-    fp_add(&out->a, &a->a, &b->a);
-    fp_add(&out->b, &a->b, &b->b);
+    add(out->a.words, a->a.words, b->a.words);
+    add(out->b.words, a->b.words, b->b.words);
 }
 
 void fp2_sub(struct fp2 *out, const struct fp2 *a, const struct fp2 *b)
 {
-    fp_sub(&out->a, &a->a, &b->a);
-    fp_sub(&out->b, &a->b, &b->b);
+    subtract(out->a.words, a->a.words, b->a.words);
+    subtract(out->b.words, a->b.words, b->b.words);
 }
 
 void fp2_neg(struct fp2 *out, const struct fp2 *a)
@@ -189,25 +221,25 @@ void fp2_conjugate(struct fp2 *out, const struct fp2 *a)
 
 void fp2_mul(struct fp2 *out, const struct fp2 *a, const struct fp2 *b)
 {
-    struct fp low, high, cross, sum;
-    fp_mul(&low, &a->a, &b->a);
-    fp_mul(&high, &a->b, &b->b);
-    fp_add(&cross, &a->a, &a->b);
-    fp_add(&sum, &b->a, &b->b);
-    fp_mul(&cross, &cross, &sum);
-    fp_sub(&cross, &cross, &low);
-    fp_sub(&out->b, &cross, &high);
-    fp_sub(&out->a, &low, &high);
+    uint64_t low[4], high[4], cross[4], sum[4];
+    multiply(low, a->a.words, b->a.words);
+    multiply(high, a->b.words, b->b.words);
+    add(cross, a->a.words, a->b.words);
+    add(sum, b->a.words, b->b.words);
+    multiply(cross, cross, sum);
+    subtract(cross, cross, low);
+    subtract(out->b.words, cross, high);
+    subtract(out->a.words, low, high);
 }
 
 void fp2_square(struct fp2 *out, const struct fp2 *a)
 {
-    struct fp sum, difference, product;
-    fp_add(&sum, &a->a, &a->b);
-    fp_sub(&difference, &a->a, &a->b);
-    fp_mul(&product, &a->a, &a->b);
-    fp_mul(&out->a, &sum, &difference);
-    fp_add(&out->b, &product, &product);
+    uint64_t sum[4], difference[4], product[4];
+    add(sum, a->a.words, a->b.words);
+    subtract(difference, a->a.words, a->b.words);
+    multiply(product, a->a.words, a->b.words);
+    multiply(out->a.words, sum, difference);
+    add(out->b.words, product, product);
 }
 
 void fp2_scale(struct fp2 *out, const struct fp2 *a, const struct fp *k)

@@ -187,6 +187,62 @@ void fp12_square(struct fp12 *out, const struct fp12 *a)
     fp6_sub(&out->a, &x, &m);
 }
 
+/* 2 a b by squares alone: (a + b)^2 - a^2 - b^2. */
+static void twice_product(struct fp2 *out, const struct fp2 *a, const struct fp2 *b,
+                          const struct fp2 *aa, const struct fp2 *bb)
+{
+    struct fp2 sum;
+    fp2_add(&sum, a, b);
+    fp2_square(&sum, &sum);
+    fp2_sub(&sum, &sum, aa);
+    fp2_sub(out, &sum, bb);
+}
+
+/* 3 x - 2 y and 3 x + 2 y */
+static void three_less_two(struct fp2 *out, const struct fp2 *x, const struct fp2 *y)
+{
+    struct fp2 t;
+    fp2_sub(&t, x, y);
+    fp2_add(&t, &t, &t);
+    fp2_add(out, &t, x);
+}
+
+static void three_and_two(struct fp2 *out, const struct fp2 *x, const struct fp2 *y)
+{
+    struct fp2 t;
+    fp2_add(&t, x, y);
+    fp2_add(&t, &t, &t);
+    fp2_add(out, &t, x);
+}
+
+void fp12_square_unitary(struct fp12 *out, const struct fp12 *a)
+{
+    const struct fp2 *x = a->a.c, *y = a->b.c;
+    struct fp2 x0, x1, x2, y0, y1, y2, xy01, xy12, xy20, t;
+    fp2_square(&x0, &x[0]);
+    fp2_square(&x1, &x[1]);
+    fp2_square(&x2, &x[2]);
+    fp2_square(&y0, &y[0]);
+    fp2_square(&y1, &y[1]);
+    fp2_square(&y2, &y[2]);
+    twice_product(&xy01, &x[0], &y[1], &x0, &y1);
+    twice_product(&xy12, &x[1], &y[2], &x1, &y2);
+    twice_product(&xy20, &x[2], &y[0], &x2, &y0);
+    times_xi(&xy12, &xy12);
+    times_xi(&t, &y1);
+    fp2_add(&t, &t, &x0);
+    three_less_two(&out->a.c[0], &t, &x[0]);
+    times_xi(&t, &x2);
+    fp2_add(&t, &t, &y0);
+    three_less_two(&out->a.c[1], &t, &x[1]);
+    times_xi(&t, &y2);
+    fp2_add(&t, &t, &x1);
+    three_less_two(&out->a.c[2], &t, &x[2]);
+    three_and_two(&out->b.c[0], &xy12, &y[0]);
+    three_and_two(&out->b.c[1], &xy01, &y[1]);
+    three_and_two(&out->b.c[2], &xy20, &y[2]);
+}
+
 void fp12_mul_line(struct fp12 *out, const struct fp12 *a, const struct fp *y, const struct fp2 *s,
                    const struct fp2 *t)
 {

@@ -9,9 +9,6 @@ static const struct fp three = {
 static const struct fp2 twist_b = {
     {{0x3bf938e377b802a8, 0x020b1b273633535d, 0x26b7edf049755260, 0x2514c6324384a86d}},
     {{0x38e7ecccd1dcff67, 0x65f0b37d93ce0d3e, 0xd749d0dd22ac00aa, 0x0141b9ce4a688d4d}}};
-static const struct u256 group_order = {
-    {0x43e1f593f0000001, 0x2833e84879b97091, 0xb85045b68181585d, 0x30644e72e131a029}};
-
 /* ---- points over Fp ---- */
 
 struct g1 {
@@ -253,15 +250,80 @@ static void g2j_add(struct g2_jacobian *a, const struct g2 *b)
     fp2_sub(&a->y, &v, &hhh);
 }
 
+static void g2j_sum(struct g2_jacobian *a, const struct g2_jacobian *b)
+{
+    struct fp2 aa, bb, u, s, h, r, hh, hhh, v, t, y;
+    if (fp2_is_zero(&b->z))
+        return;
+    if (fp2_is_zero(&a->z)) {
+        *a = *b;
+        return;
+    }
+    fp2_square(&aa, &a->z);
+    fp2_square(&bb, &b->z);
+    fp2_mul(&v, &a->x, &bb); /* both x over the same denominator */
+    fp2_mul(&u, &b->x, &aa);
+    fp2_mul(&y, &a->y, &b->z);
+    fp2_mul(&y, &y, &bb);
+    fp2_mul(&s, &b->y, &a->z);
+    fp2_mul(&s, &s, &aa);
+    fp2_sub(&h, &u, &v);
+    fp2_sub(&r, &s, &y);
+    if (fp2_is_zero(&h)) {
+        if (fp2_is_zero(&r))
+            g2j_double(a);
+        else
+            a->z = FP2_ZERO;
+        return;
+    }
+    fp2_square(&hh, &h);
+    fp2_mul(&hhh, &hh, &h);
+    fp2_mul(&v, &v, &hh);
+    fp2_mul(&a->z, &a->z, &b->z);
+    fp2_mul(&a->z, &a->z, &h);
+    fp2_square(&t, &r);
+    fp2_sub(&t, &t, &hhh);
+    fp2_sub(&t, &t, &v);
+    fp2_sub(&a->x, &t, &v);
+    fp2_sub(&v, &v, &a->x);
+    fp2_mul(&v, &v, &r);
+    fp2_mul(&hhh, &hhh, &y);
+    fp2_sub(&a->y, &v, &hhh);
+}
+
+/* psi: to the sextic twist's other side, the p-th power, and back. */
+static void g2j_frobenius(struct g2_jacobian *out, const struct g2_jacobian *a)
+{
+    fp2_conjugate(&out->x, &a->x);
+    fp2_conjugate(&out->y, &a->y);
+    fp2_conjugate(&out->z, &a->z);
+    fp2_mul(&out->x, &out->x, fp2_twist_power(2));
+    fp2_mul(&out->y, &out->y, fp2_twist_power(3));
+}
+
+static const uint64_t parameter_t = 4965661367192848881;
+
+/* Of order r just when [t+1]Q + psi([t]Q) + psi^2([t]Q) = psi^3([2t]Q): El Housni, Guillevic and
+ * Piellard (2022), section 5. */
 static bool g2_in_group(const struct g2 *point)
 {
-    struct g2_jacobian sum = {FP2_ONE, FP2_ONE, FP2_ZERO};
-    for (unsigned i = u256_bit_length(&group_order); i-- > 0;) {
-        g2j_double(&sum);
-        if (group_order.words[i / 64] >> (i % 64) & 1)
-            g2j_add(&sum, point);
+    struct g2_jacobian tq = {FP2_ONE, FP2_ONE, FP2_ZERO}, power, left, right;
+    for (unsigned i = 63; i-- > 0;) {
+        g2j_double(&tq);
+        if (parameter_t >> i & 1)
+            g2j_add(&tq, point);
     }
-    return fp2_is_zero(&sum.z);
+    left = tq;
+    g2j_add(&left, point);
+    g2j_frobenius(&power, &tq);
+    g2j_sum(&left, &power);
+    g2j_frobenius(&power, &power);
+    g2j_sum(&left, &power);
+    g2j_frobenius(&right, &power);
+    g2j_double(&right);
+    fp2_neg(&right.y, &right.y);
+    g2j_sum(&left, &right);
+    return fp2_is_zero(&left.z);
 }
 
 /* Imaginary parts come first. Infinity is all zeros. */
@@ -349,11 +411,10 @@ static void miller_loop(struct fp12 *f, struct pair *pairs, size_t count)
 
 static void power_t(struct fp12 *out, const struct fp12 *a)
 {
-    static const uint64_t t = 4965661367192848881;
     struct fp12 result = *a;
     for (unsigned i = 62; i-- > 0;) {
-        fp12_square(&result, &result);
-        if (t >> i & 1)
+        fp12_square_unitary(&result, &result);
+        if (parameter_t >> i & 1)
             fp12_mul(&result, &result, a);
     }
     *out = result;
@@ -394,18 +455,18 @@ static void hard_part(struct fp12 *f)
     fp12_frobenius(&y6, &ft3);
     fp12_mul(&y6, &y6, &ft3);
     fp12_conjugate(&y6, &y6);
-    fp12_square(&a, &y6);
+    fp12_square_unitary(&a, &y6);
     fp12_mul(&a, &a, &y4);
     fp12_mul(&a, &a, &y5);
     fp12_mul(&b, &y3, &y5);
     fp12_mul(&b, &b, &a);
     fp12_mul(&a, &a, &y2);
-    fp12_square(&b, &b);
+    fp12_square_unitary(&b, &b);
     fp12_mul(&b, &b, &a);
-    fp12_square(&b, &b);
+    fp12_square_unitary(&b, &b);
     fp12_mul(&a, &b, &y1);
     fp12_mul(&b, &b, &y0);
-    fp12_square(&a, &a);
+    fp12_square_unitary(&a, &a);
     fp12_mul(f, &a, &b);
 }
 

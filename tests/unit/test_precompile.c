@@ -220,6 +220,48 @@ Test(precompile, more_pairs_than_one_batch_cancel_too)
     buf_free(&input);
 }
 
+/* On the twist, but of another order (or of the cofactor's): EIP-197 refuses them. */
+Test(precompile, points_of_the_wrong_order_fail)
+{
+    static const char *const wrong[] = {
+        G1 "0000000000000000000000000000000000000000000000000000000000000001"
+           "0000000000000000000000000000000000000000000000000000000000000002"
+           "2b76c179599bb92a963dac85546a005a777f7c13f6a7b75d5918b6b5808f5fde"
+           "101f7278419308b95099eca02dcee0c5381f4d26d1d62313f057167f064101ce",
+        G1 "0000000000000000000000000000000000000000000000000000000000000001"
+           "0000000000000000000000000000000000000000000000000000000000000003"
+           "16f36623ff7c6a394eb9190bb391072c1e41899e5fd5bf84d7132ea39ab5ab0c"
+           "18317863a822ced60b87aca78e89515cb87f54f50c1600e4512dc35743fa5543",
+        G1 "0df07790e16e5e7aa7001ab738c21f9084bf5c693085e47f942fa0aad2a83207"
+           "26ef37aea86e322b6c5d69c5e85fa82af327f489db750f2b017bf7592324f244"
+           "1ce612c9d3ff4338c62b348c64d533e732615683faea8e6e9ce648f03b04ffc2"
+           "1e573608f009c378624806e5ce79142df1652823838b3ffd58fb15f9444d8157",
+        NOWHERE "0a16c93bbadba1b15366fc1858d2a6c37f5062377112dc6eebe8517310476601"
+                "1eb96882ef34357cbe47f67adc45165b461e20900adac5b577e3be6a97bee0e1"
+                "090166155b9a637e2a860b299bdd6a8f3d46495ea875937382821ac7a63ffd1d"
+                "0a2365322c675106d81420549c8e58aa8fae42d7a804f67d12a2a69995918775",
+    };
+    static const char *const right[] = {
+        "0cc52155d015f5bfe14a977f613d2d1fc2dd71966abf025a3dea3444afb7eeed"
+        "27d409ede13256511fb71acc9b73965ec3ee0cf9768aa74bfdaa33a3d1af123c"
+        "0c4e19e7e4f2445558334ade78c9e7a25e33d14a264c6e7764ca0d7899a981df"
+        "190aaa70c451efd5ff89aa542eedd6c7e897ab8af6cddfa401f3441593f8ec08",
+        "0b2fedbf9b0f57b8e34fd40cb56f28a9f733f43ce1c1ff7f9bc798fa4d358d82"
+        "078f84f7117de8b03de129eca17dc6ab6e482823bd475b5658f02bd14edf70d7"
+        "11e85b806d84c95231e4007b3c3d31697668f8a4bdf482516481420253862830"
+        "224d27f668965bff22f1416e0220ef7c0f8eaf1406b5ca06a03d31e579877cde",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++)
+        expect_failure(EVM_BN254_PAIRING, EVM_BYZANTIUM, wrong[i]);
+    for (size_t i = 0; i < ARRAY_COUNT(right); i++) {
+        struct buf input = {0};
+        buf_printf(&input, "%s%s%s%s", G1, right[i], G1_MINUS, right[i]);
+        buf_add_u8(&input, 0);
+        expect(EVM_BN254_PAIRING, EVM_BYZANTIUM, (const char *)input.data, ONE);
+        buf_free(&input);
+    }
+}
+
 /* RFC 6979, A.2.5: SHA-256 of "sample" */
 #define P256_DIGEST "af2bdbe1aa9b6ec1e2ade1d694f41fc71a831d0268e9891562113d8a62add1bf"
 #define P256_R      "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
