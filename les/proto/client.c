@@ -755,9 +755,12 @@ static void on_gone(void *owner, struct peer *peer, enum peer_reason reason, boo
 static void on_dial_failed(void *owner, const struct enode *to, const char *why)
 {
     struct les_client *client = owner;
+    struct hash32 id;
     char url[ENODE_TEXT_SIZE];
+    enode_id(&id, &to->key);
     enode_format(url, to);
-    log_write(client->log, LOG_DEBUG, "les", "server not reached", "why", why, "server", url, NULL);
+    log_write(client->log, is_trusted(client, &id) ? LOG_WARN : LOG_DEBUG, "les",
+              "server not reached", "why", why, "server", url, NULL);
 }
 
 void client_on_ready(struct les_server *server)
