@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import zlib from 'node:zlib'
-import { root, startServe, startGate, rpc, KEYS } from './harness.mjs'
+import { root, startServe, startGate, rpc, until, KEYS } from './harness.mjs'
 import { CODES, RLP, keccak256, bytes, hex, hexes, number, integer, utf8, connect, connectLes, listen, serverStatus, signedAnnounce, announceSigner } from './peer.mjs'
 
 const genesis = path.join(root, 'conf/demo/genesis.json')
@@ -173,7 +173,7 @@ test('devp2p as a server in front of lesgate', async (t) => {
 
       const later = Number(first.number) + 2
       await upstream.until(({ announces }) => announces.some((announce) => number(announce[1]) >= BigInt(later)))
-      await waitFor(async () => Number(await rpc(gate.url, 'eth_blockNumber')) >= later)
+      await until(async () => Number(await rpc(gate.url, 'eth_blockNumber')) >= later)
       assert.deepEqual(server.errors, [])
       assert.equal((await gate.stop()).code, 0)
     })
@@ -189,11 +189,3 @@ test('devp2p as a server in front of lesgate', async (t) => {
     assert.equal((await gate.stop()).code, 0)
   })
 })
-
-async function waitFor(condition, ms = 15000) {
-  const deadline = Date.now() + ms
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not so within ${ms} ms: ${condition}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}

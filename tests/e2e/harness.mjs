@@ -18,7 +18,7 @@ export const needShared = haveShared ? {} : { skip: 'the folder ../shared with t
 
 export function scratch(t) {
   const dir = mkdtempSync(path.join(tmpdir(), 'lesgate-e2e-'))
-  t.after(() => rmSync(dir, { recursive: true, force: true }))
+  t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }))
   return dir
 }
 
@@ -33,7 +33,7 @@ class Program {
     this.waiters = []
     this.child.stdout.on('data', (chunk) => { this.out += chunk; this.wake() })
     this.child.stderr.on('data', (chunk) => { this.log += chunk; this.wake() })
-    this.exit = new Promise((resolve) => this.child.on('exit', (code, signal) => {
+    this.exit = new Promise((resolve) => this.child.on('close', (code, signal) => {
       this.exited = { code, signal }
       this.wake()
       resolve(this.exited)
@@ -80,11 +80,10 @@ class Program {
 export const KEYS = ['49a7b37aa6f6645917e7b807e9d1c00d4fa71f18343b0d4122a4d2df64dd6fee', 'b71c71a67e1177ad4e901695e1b4b9ee17ae16c6668d313eac2f96dbcda3f291', '869d6ecf5211f1cc60418a13b9d870b22959d0c16f02bec714c960dd2298a32d', 'e238eb8e04fee6511ab04c6dd3c89ce097b11f25d584863ac2b6d5b35b1847e4']
 
 let instances = 0
-export async function startServe(t, { genesis, chain, args = [], listen = '127.0.0.1:0' }) {
-  const dir = scratch(t)
+export async function startServe(t, { genesis, chain, args = [], listen = '127.0.0.1:0', datadir, ms = 60000 }) {
   const program = new Program(t, 'lesserve', ['--genesis', genesis, ...(chain ? ['--chain', chain] : []),
-    '--listen', listen, '--datadir', path.join(dir, `serve${instances++}`), ...args])
-  program.enode = (await program.wait(/^(enode:\/\/\S+)/m, { ms: 60000 }))[1]
+    '--listen', listen, '--datadir', datadir ?? path.join(scratch(t), `serve${instances++}`), ...args])
+  program.enode = (await program.wait(/^(enode:\/\/\S+)/m, { ms }))[1]
   return program
 }
 
@@ -94,6 +93,24 @@ export async function startGate(t, { genesis, trusted, fraction = 66, peers = []
     ...(peers.length ? ['--peers', peers.join(',')] : []), '--http', '127.0.0.1:0', '--datadir', dir, ...args])
   if (wait) program.url = (await program.wait(/^ready (http:\/\/\S+)/m))[1]
   return program
+}
+
+// Runs a program to its end, for what it refuses or prints. Resolves with { code, out, log }.
+export async function run(t, name, args) {
+  const program = new Program(t, name, args)
+  const { code } = await program.exit
+  return { code, out: program.out, log: program.log }
+}
+
+// Resolves once the condition holds; looks again every few milliseconds. Rejects when ms have passed.
+export async function until(condition, { ms = 20000, what = String(condition) } = {}) {
+  const deadline = Date.now() + ms
+  for (;;) {
+    const value = await condition()
+    if (value) return value
+    if (Date.now() > deadline) throw new Error(`not so within ${ms} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
 }
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64 })
