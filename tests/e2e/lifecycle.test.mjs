@@ -174,32 +174,49 @@ test('refusals and printouts', async (t) => {
 })
 
 test('a restart with the same data directory answers at once', async (t) => {
-  const datadir = path.join(scratch(t), 'gate')
+  const dir = scratch(t)
   const leader = await startServe(t, { genesis, args: ['--dev.period-ms', '100'] })
-  const start = async () => {
+  const follower = await startServe(t, { genesis, args: ['--follow', leader.enode] })
+  const start = async (datadir) => {
     const from = Date.now()
-    const gate = await startGate(t, { genesis, trusted: [leader.enode], fraction: 100, datadir })
+    const gate = await startGate(t, { genesis, trusted: [follower.enode], fraction: 100, datadir: path.join(dir, datadir) })
     const head = Number(await rpc(gate.url, 'eth_blockNumber'))
     return { gate, head, ms: Date.now() - from }
   }
-  const cold = await start()
-  await until(async () => Number(await rpc(cold.gate.url, 'eth_blockNumber')) >= cold.head + 12)
-  const kept = await rpc(cold.gate.url, 'eth_getBlockByNumber', ['0x' + (cold.head + 6).toString(16), false])
-  await stopsCleanly(cold.gate)
-  assert.ok(existsSync(path.join(datadir, 'headers.sqlite')))
+  const headers = async ({ gate }, head) => {
+    const got = await Promise.all(Array.from({ length: 10 }, (_, i) => rpc(gate.url, 'eth_getHeaderByNumber', ['0x' + (head - i).toString(16)])))
+    got.forEach((header, i) => assert.equal(Number(header.number), head - i))
+    return got
+  }
+  const asked = async ({ gate }) => Number((await post(`${gate.url}/metrics`, '', { method: 'GET' })).text.match(/^lesgate_les_messages_total (\d+)/m)[1])
 
-  const warm = await start()
-  assert.ok(warm.head >= cold.head + 12)
-  assert.deepEqual(await rpc(warm.gate.url, 'eth_getBlockByNumber', [kept.number, false]), kept)
+  const cold = await start('gate')
+  await until(async () => Number(await rpc(cold.gate.url, 'eth_blockNumber')) >= cold.head + 12)
+  await stopsCleanly(leader) // the chain stands still now
+  const head = Number(await rpc(cold.gate.url, 'eth_blockNumber'))
+  const known = await headers(cold, head)
+  await stopsCleanly(cold.gate)
+  assert.ok(existsSync(path.join(dir, 'gate', 'headers.sqlite')))
+
+  const warm = await start('gate')
+  assert.ok(warm.head >= head)
+  assert.deepEqual(await headers(warm, head), known)
+  assert.ok(await asked(warm) <= warm.head - head, 'only what came after the stop is asked for')
   t.diagnostic(`first answer after ${cold.ms} ms with an empty data directory, ${warm.ms} ms with a used one`)
 
-  // Cut off in the middle: what was written is still good.
+  // Cut off without warning: what was written is still good.
   warm.gate.child.kill('SIGKILL')
   await warm.gate.exit
-  const third = await start()
-  assert.deepEqual(await rpc(third.gate.url, 'eth_getBlockByNumber', [kept.number, false]), kept)
+  const third = await start('gate')
+  assert.deepEqual(await headers(third, head), known)
+  assert.ok(await asked(third) <= warm.head - head)
   await stopsCleanly(third.gate)
-  await stopsCleanly(leader)
+
+  const fresh = await start('fresh')
+  assert.deepEqual(await headers(fresh, head), known)
+  assert.ok(await asked(fresh) > warm.head - head, 'while an empty one has to ask')
+  await stopsCleanly(fresh.gate)
+  await stopsCleanly(follower)
 })
 
 test('the quorum is lost and comes back', async (t) => {
