@@ -119,6 +119,22 @@ test('devp2p as a client of lesserve', async (t) => {
     assert.equal(unknown.data.length, 1, 'what is not there is skipped')
   })
 
+  await t.test('more than the buffer holds: Stop and Resume in les/3, an end in les/2', async () => {
+    const hashes = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1))
+    const overload = (session) => { for (let i = 0; i < 6; i++) session.les.sendMessage(CODES.GET_TX_STATUS, [integer(100 + i), Array(3).fill(hashes).flat()]) }
+    const modern = await open({ versions: [3] })
+    overload(modern)
+    await modern.until(({ messages }) => messages.some(({ code }) => code === CODES.STOP_MSG))
+    const resume = await modern.until(({ messages }) => messages.find(({ code }) => code === CODES.RESUME_MSG))
+    assert.ok(resume.payload instanceof Uint8Array, 'a bare integer')
+    assert.ok(number(resume.payload) > 0n && number(resume.payload) <= number(modern.serverStatus['flowControl/BL']))
+    assert.equal((await modern.request(CODES.GET_TX_STATUS, [hashes[0]])).data.length, 1)
+    const old = await open({ versions: [2] })
+    overload(old)
+    const end = await old.closed
+    assert.equal(end.byUs, false)
+  })
+
   await t.test('a message that no client may send ends the session', async () => {
     const session = await open({})
     session.les.sendMessage(CODES.BLOCK_HEADERS, [integer(1), integer(1), []])
@@ -178,6 +194,32 @@ test('devp2p as a server in front of lesgate', async (t) => {
       assert.equal((await gate.stop()).code, 0)
     })
   }
+
+  await t.test('Stop and Resume: what was under way is asked again', async (t) => {
+    const upstream = await connectLes(t, serve.enode, { key: 'bb'.repeat(32), chainId: CHAIN_ID, genesisHash, forkId, versions: [3] })
+    const status = upstream.serverStatus
+    let proofs = 0
+    let stopped = 0
+    const server = await listen(t, {
+      key: KEYS[0], chainId: CHAIN_ID, versions: [3],
+      status: () => serverStatus({ genesisHash, headHash: hex(status.headHash), headNumber: number(status.headNum), headTd: number(status.headTd), version: 3 }),
+      answer: async (code, data, session) => {
+        if (code === CODES.GET_PROOFS_V2 && ++proofs === 1) {
+          session.les.sendMessage(CODES.STOP_MSG, [])
+          stopped = Date.now()
+          setTimeout(() => session.les.sendMessage(CODES.RESUME_MSG, integer(96000000)), 300)
+          return undefined
+        }
+        assert.ok(stopped === 0 || Date.now() - stopped >= 250, 'asked while it was stopped')
+        return (await upstream.request(code, data)).data
+      },
+    })
+    const gate = await startGate(t, { genesis, trusted: [server.enode], fraction: 100 })
+    assert.equal(await rpc(gate.url, 'eth_getBalance', [FUNDED, '0x0']), '0x52b7d2dcc80cd2e4000000')
+    assert.ok(proofs >= 2 && stopped > 0)
+    assert.deepEqual(server.errors, [])
+    assert.equal(server.sessions.length, 1, 'the session goes on')
+  })
 
   await t.test('a server of another chain is not used', async (t) => {
     const server = await listen(t, { key: KEYS[0], chainId: 1, versions: [3],
