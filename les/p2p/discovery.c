@@ -82,14 +82,14 @@ static void on_send(void *owner, const struct endpoint *to, struct span datagram
     udp_send(discovery->udp, to, datagram);
 }
 
-static void on_random(void *owner, void *out, size_t size)
+static void on_draw(void *owner, void *out, size_t size)
 {
     struct discovery *discovery = owner;
     loop_random(discovery->loop, out, size);
 }
 
 static const struct discv4_events DISCV4_EVENTS = {
-    .send = on_send, .on_record = on_record, .random = on_random};
+    .send = on_send, .on_record = on_record, .draw = on_draw};
 
 static enum status discv4_open(struct discovery *discovery, struct crypto *crypto,
                                const struct seckey32 *key, const struct discovery_config *config)

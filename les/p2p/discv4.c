@@ -475,7 +475,7 @@ static void revalidate(struct discv4 *discv4)
 {
     uint32_t random;
     const struct kad_node *node;
-    discv4->events.random(discv4->owner, &random, sizeof(random));
+    discv4->events.draw(discv4->owner, &random, sizeof(random));
     discv4->revalidate_due_ms =
         discv4->now_ms + DISCV4_REVALIDATE_MS / 2 + random % DISCV4_REVALIDATE_MS;
     node = kad_oldest(discv4->kad, random >> 16);
@@ -491,7 +491,7 @@ static void lookup_begin(struct discv4 *discv4)
     if (discv4->lookup.running || kad_count(discv4->kad) == 0)
         return;
     if (discv4->looked_for_self)
-        discv4->events.random(discv4->owner, target.bytes, sizeof(target.bytes));
+        discv4->events.draw(discv4->owner, target.bytes, sizeof(target.bytes));
     discv4->looked_for_self = true;
     discv4->stats.lookups++;
     discv4_lookup_start(discv4, &target);
@@ -550,7 +550,7 @@ struct discv4 *discv4_new(struct crypto *crypto, const struct discv4_config *con
     discv4->learns_ip = is_unspecified(&config->at);
     discv4->rate = (struct rate){.per_second_max = DISCV4_IN_PER_SECOND_MAX,
                                  .per_ip_max = DISCV4_IN_PER_IP_MAX};
-    events->random(owner, &discv4->rate.secret, sizeof(discv4->rate.secret));
+    events->draw(owner, &discv4->rate.secret, sizeof(discv4->rate.secret));
     record_make(discv4);
     return discv4;
 }

@@ -18,7 +18,7 @@ struct discv4_events {
     /* A record, verified, of a node that proved its endpoint; again when it publishes a newer one
      * and, while searching, every DISCV4_RECORD_AGAIN_MS or so. */
     void (*on_record)(void *owner, const struct enr *enr);
-    void (*random)(void *owner, void *out, size_t size);
+    void (*draw)(void *owner, void *out, size_t size); /* random bytes */
 };
 struct discv4_config {
     struct seckey32 key;

@@ -20,14 +20,14 @@ static void on_record(void *owner, const struct enr *enr)
     ASSERT(enr == NULL); /* nobody was asked for a record, so this never runs */
 }
 
-static void on_random(void *owner, void *out, size_t size)
+static void on_draw(void *owner, void *out, size_t size)
 {
     (void)owner;
     memset(out, 5, size);
 }
 
 static const struct discv4_events EVENTS = {
-    .send = on_send, .on_record = on_record, .random = on_random};
+    .send = on_send, .on_record = on_record, .draw = on_draw};
 
 static void sign(struct buf *out, const struct crypto *crypto, struct span type_and_content)
 {

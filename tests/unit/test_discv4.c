@@ -57,14 +57,14 @@ static void on_record(void *owner, const struct enr *enr)
     machine->les_records += enr->les == ENR_LES_VERSION;
 }
 
-static void on_random(void *owner, void *out, size_t size)
+static void on_draw(void *owner, void *out, size_t size)
 {
     struct machine *machine = owner;
     fixture_random_bytes(&machine->chance, out, size);
 }
 
 static const struct discv4_events EVENTS = {
-    .send = on_send, .on_record = on_record, .random = on_random};
+    .send = on_send, .on_record = on_record, .draw = on_draw};
 
 static void net_init(struct net *net)
 {
