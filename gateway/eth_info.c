@@ -2,6 +2,7 @@
 #include "gateway/light.h"
 #include "gateway/methods.h"
 #include "gateway/params.h"
+#include "gateway/query.h"
 #include "les/eth/keccak.h"
 
 #include <stdio.h>
@@ -80,12 +81,22 @@ struct call_done eth_accounts(struct call *call, void *ctx)
     return call_ok(call);
 }
 
+static struct call_done on_block_number(struct query *query)
+{
+    const struct block_ref latest = {.tag = BLOCK_LATEST};
+    struct block_header *head;
+    if (query_block(query, &latest, &head) != QUERY_HERE)
+        return query_wait(query);
+    json_put_quantity(call_result(query_call(query)), head->header.number);
+    return query_ok(query);
+}
+
 struct call_done eth_block_number(struct call *call, void *ctx)
 {
-    const struct light *light = ctx;
+    struct light *light = ctx;
     const struct block_header *head = chain_head(light->chain);
     if (head == NULL)
-        return fail_headless(call, light);
+        return query_start(call, light, on_block_number, NULL);
     json_put_quantity(call_result(call), head->header.number);
     return call_ok(call);
 }

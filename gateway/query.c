@@ -42,16 +42,22 @@ struct query {
     unsigned rounds;
     bool first_run;
     bool running;
+    bool headless; /* waits for the head, which was lost a moment ago */
+    struct timer head_timer;
     bool failed;
     int fail_code;
     char fail_text[240];
     struct task again;
     struct hash32 doubted[QUERY_DOUBTED_MAX];
     size_t doubted_count;
+    struct address20 account; /* the last one asked for, and its place in the trie */
+    struct hash32 account_key;
+    bool has_account;
     bool lied_to; /* one of them */
 };
 
 static void on_again(struct task *task);
+static void on_head_timer(struct timer *timer);
 
 /* ---- life ---- */
 
@@ -96,6 +102,7 @@ static void free_query(struct query *query)
     if (query->held.slots != NULL)
         table_free(&query->held);
     task_cancel(&query->again);
+    timer_stop(&query->head_timer);
     loop_sweep(query->light->loop, query, mem_free);
 }
 
@@ -116,6 +123,7 @@ static struct call_done run(struct query *query)
         return query_fail(query, RPC_LIMIT_EXCEEDED,
                           "the request needs too many rounds of fetching");
     query->running = true;
+    query->headless = false;
     return query->step(query);
 }
 
@@ -129,6 +137,7 @@ struct call_done query_start(struct call *call, struct light *light,
     query->args = args;
     query->first_run = true;
     query->again.on_run = on_again;
+    timer_init(&query->head_timer, light->loop, on_head_timer);
     call_set_state(call, query);
     return run(query);
 }
@@ -141,6 +150,13 @@ static void on_again(struct task *task)
         (void)query_fail(query, query->fail_code, query->fail_text);
     else
         (void)run(query);
+}
+
+static void on_head_timer(struct timer *timer)
+{
+    struct query *query = container_of(timer, struct query, head_timer);
+    query->rounds--; /* this one fetched nothing */
+    loop_defer(query->light->loop, &query->again);
 }
 
 struct call *query_call(const struct query *query)
@@ -161,7 +177,9 @@ void *query_args(const struct query *query)
 struct call_done query_wait(struct query *query)
 {
     query->running = false;
-    if (query->outstanding == 0) /* what step waits for has failed */
+    if (query->outstanding == 0 && query->headless && !query->failed)
+        timer_start(&query->head_timer, QUERY_HEAD_POLL_MS);
+    else if (query->outstanding == 0) /* what step waits for has failed */
         loop_defer(query->light->loop, &query->again);
     if (query->first_run)
         return call_pending(query->call, on_cancel);
@@ -249,6 +267,14 @@ static void arrived(struct held *held)
         loop_defer(query->light->loop, &query->again);
 }
 
+/* Nothing old is called latest, but a server that was lost a moment ago may be back before anybody
+ * notices. */
+static bool head_may_return(const struct query *query)
+{
+    uint64_t headless_ms = chain_headless_ms(query->light->chain);
+    return headless_ms > 0 && headless_ms < QUERY_HEAD_WAIT_MS;
+}
+
 static void on_found(struct chain_find *find, enum status status, struct block_header *header)
 {
     struct held *held = container_of(find, struct held, find);
@@ -260,7 +286,10 @@ static void on_found(struct chain_find *find, enum status status, struct block_h
     if (header != NULL)
         held->header = block_header_ref(header);
     note_cost(held->query, &find->note, NULL);
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+    if (status == STATUS_UNAVAILABLE && head_may_return(held->query)) {
+        table_remove(&held->query->held, held->key.bytes); /* the next round asks again */
+        held->query->headless = true;
+    } else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
         set_failed(held->query, "the block header could not be verified", status, &find->note);
     arrived(held);
 }
@@ -354,6 +383,10 @@ static bool need_head(struct query *query)
 {
     if (chain_head(query->light->chain) != NULL)
         return true;
+    if (head_may_return(query)) {
+        query->headless = true;
+        return false;
+    }
     set_failed(query, "", STATUS_UNAVAILABLE, &(struct les_cost_note){0});
     return false;
 }
@@ -529,18 +562,22 @@ static enum query_got leaf(struct query *query, const struct block_header *block
     }
     struct held *held = new_held(query, HELD_OBJECT, &key);
     held->wait.on_done = on_object;
-    return got_of(
-        query, held,
-        objects_leaf(query->light->objects, &held->wait, value, block, root, address, key32));
+    return got_of(query, held,
+                  objects_leaf(query->light->objects, &held->wait, &walk, result, block, root,
+                               address, key32));
 }
 
 enum query_got query_account(struct query *query, const struct block_header *block,
                              const struct address20 *address, struct account *out)
 {
-    struct hash32 key;
     struct span value;
-    keccak256(&key, SPAN(address->bytes, 20));
-    enum query_got got = leaf(query, block, &block->header.state_root, NULL, &key, &value);
+    if (!query->has_account || !address20_equal(&query->account, address)) {
+        keccak256(&query->account_key, SPAN(address->bytes, 20));
+        query->account = *address;
+        query->has_account = true;
+    }
+    enum query_got got =
+        leaf(query, block, &block->header.state_root, NULL, &query->account_key, &value);
     *out = ACCOUNT_EMPTY;
     if (got == QUERY_ABSENT)
         return QUERY_HERE;

@@ -177,6 +177,8 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define EVM_CODE_CACHE_BYTES MIB(32) /* analysed code that one executor keeps */
 
 /* ---- gateway ---- */
+#define QUERY_HEAD_WAIT_MS 2000 /* a head that was lost just now may come back: calls wait so long */
+#define QUERY_HEAD_POLL_MS 20
 #define QUERY_ROUNDS_MAX 256 /* runs of one method; each fetches something */
 #define QUERY_DOUBTED_MAX 8  /* servers whose word about one transaction did not hold */
 
@@ -188,7 +190,7 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define SEND_TX_SIZE_MAX     KIB(128) /* of an envelope without sidecars, as go-ethereum's pool */
 #define SENT_TXS_MAX         1024     /* own transactions remembered until they are mined */
 #define SENT_BYTES_MAX       MIB(16)
-#define SENT_KEEP_MS         (3 * 3600 * 1000ul) /* as go-ethereum's pool keeps what does not move */
+#define SENT_KEEP_MS         (3ul * 3600 * 1000) /* as go-ethereum's pool keeps what does not move */
 #define LOGS_HEADERS_MAX     10000    /* blocks whose headers one eth_getLogs walks; old sections go by BloomBits */
 #define LOGS_SECTIONS_MAX    64       /* sections of BloomBits that one eth_getLogs reads */
 #define LOGS_VECTORS_MAX     1536     /* bit vectors of one section: 3 for each address and topic */

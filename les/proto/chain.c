@@ -101,6 +101,14 @@ struct block_header *chain_head(const struct chain *chain)
     return chain->head;
 }
 
+uint64_t chain_headless_ms(const struct chain *chain)
+{
+    uint64_t now = loop_now_ms(chain->loop);
+    if (chain->head != NULL)
+        return 0;
+    return now > chain->lost_ms ? now - chain->lost_ms : 1;
+}
+
 struct block_header *chain_genesis(const struct chain *chain)
 {
     return chain->genesis;
@@ -213,6 +221,7 @@ static void lose_head(struct chain *chain)
     if (old == NULL)
         return;
     chain->head = NULL;
+    chain->lost_ms = loop_now_ms(chain->loop);
     chain->agreeing = 0;
     log_write(chain->log, LOG_WARN, "ulc", "no head", "why", chain_trouble(chain), NULL);
     chain->events.on_head(chain->owner, old, NULL, 0);
@@ -601,6 +610,7 @@ struct chain *chain_new(struct loop *loop, struct log *log, struct les_client *c
     struct chain *chain = mem_alloc(sizeof *chain);
     uint64_t seed;
     chain->loop = loop;
+    chain->lost_ms = loop_now_ms(loop);
     chain->log = log;
     chain->client = client;
     chain->spec = spec;

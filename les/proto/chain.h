@@ -88,6 +88,10 @@ enum chain_mark { CHAIN_SAFE, CHAIN_FINALIZED };
  * name none. */
 bool chain_mark_number(const struct chain *chain, enum chain_mark mark,
                        uint64_t *number) WARN_UNUSED;
+/* How long there has been no head: since the last one was lost, or since the start. 0: there is
+ * one.
+ */
+uint64_t chain_headless_ms(const struct chain *chain);
 /* For a person: "1 of 3 trusted servers is connected and 2 must agree on the head". Static until
  * the next call. */
 const char *chain_trouble(struct chain *chain);

@@ -100,9 +100,9 @@ void chain_find_cancel(struct chain_find *find)
 
 /* ---- the life of a search ---- */
 
-static bool is_range(const struct chain_search *search)
+static bool is_long_range(const struct chain_search *search)
 {
-    return search->from < search->number;
+    return search->number - search->from >= CHAIN_RUN_MAX; /* more than one message */
 }
 
 static void drop_kept(struct chain_search *search)
@@ -146,7 +146,7 @@ static void release_turn(struct chain_search *search)
     search->running = false;
     chain->ranges_running--;
     for (struct chain_search *other = chain->searches; other != NULL; other = other->next)
-        if (is_range(other) && !other->running && !other->ending)
+        if (is_long_range(other) && !other->running && !other->ending)
             loop_defer(chain->loop, &other->task);
 }
 
@@ -427,7 +427,7 @@ static bool choose_way(struct chain_search *search, const struct block_header *s
 static bool take_turn(struct chain_search *search)
 {
     struct chain *chain = search->chain;
-    if (search->running || !is_range(search))
+    if (search->running || !is_long_range(search))
         return true;
     if (search->finds == NULL) {
         finish_search(search, STATUS_CANCELLED, NULL);

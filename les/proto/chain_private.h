@@ -40,6 +40,7 @@ struct chain {
     size_t need;
     struct block_header *genesis;
     struct block_header *head;
+    uint64_t lost_ms; /* when the last head was lost */
     size_t agreeing;
     struct table by_hash; /* recent headers of every branch; content checked, not believed */
     struct block_header *canonical[CHAIN_WINDOW]; /* by number modulo; ancestors of head without a
