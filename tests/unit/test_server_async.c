@@ -179,15 +179,22 @@ static struct line *line_new(struct place *place)
     return line;
 }
 
-static void ask_bodies(struct place *place, struct line *line, uint64_t id, size_t count)
+/* Asks count times for a block whose hash begins with tag. */
+static void send_bodies(struct line *line, uint64_t id, size_t count, uint8_t tag)
 {
     struct buf payload = {0};
+    struct hash32 hash = {{tag}};
     struct les_writer writer = les_request_begin(&payload, id);
     for (size_t i = 0; i < count; i++)
-        rlp_add_hash(&payload, &HASH32_ZERO);
+        rlp_add_hash(&payload, &hash);
     les_request_end(&payload, writer);
     server_message(line->client, LES_GET_BLOCK_BODIES, buf_span(&payload));
     buf_free(&payload);
+}
+
+static void ask_bodies(struct place *place, struct line *line, uint64_t id, size_t count)
+{
+    send_bodies(line, id, count, 0);
     world_run_for_ms(place->world, 2);
 }
 
@@ -225,6 +232,27 @@ Test(server_async, reply_overtakes_one_that_is_not_ready)
     cr_assert(line->replies == 2 && line->ids[1] == 1);
     server_detach(line->client);
     mem_free(line);
+    place_free(place);
+}
+
+Test(server_async, clients_take_turns_question_by_question)
+{
+    struct place *place = place_new();
+    struct line *greedy = line_new(place), *modest = line_new(place);
+    for (uint64_t id = 1; id <= 5; id++)
+        send_bodies(greedy, id, 32, 1);
+    send_bodies(modest, 1, 3, 2);
+    world_run_for_ms(place->world, 2);
+    size_t last_modest = 0;
+    for (size_t i = 0; i < place->slow.open_count; i++) {
+        if (place->slow.open[i]->ask.block_hash.bytes[0] == 2)
+            last_modest = i;
+    }
+    cr_assert_eq(last_modest, 5u); /* one of each in turn */
+    server_detach(greedy->client);
+    server_detach(modest->client);
+    mem_free(greedy);
+    mem_free(modest);
     place_free(place);
 }
 
