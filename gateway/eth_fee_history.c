@@ -124,8 +124,8 @@ static void put_rewards(struct buf *out, const struct history_args *args)
     json_put_array_end(out);
 }
 
-static void put_base_fees(struct buf *out, const struct history_args *args,
-                          const struct chainspec *spec, struct block_header **blocks, size_t count)
+static void put_base_fees(struct buf *out, const struct chainspec *spec,
+                          struct block_header **blocks, size_t count)
 {
     struct u256 fee;
     json_put_key(out, "baseFeePerGas");
@@ -140,7 +140,6 @@ static void put_base_fees(struct buf *out, const struct history_args *args,
     for (size_t i = 0; i < count; i++)
         json_put_double(out, fee_gas_used_ratio(&blocks[i]->header));
     json_put_array_end(out);
-    (void)args;
 }
 
 static void put_blob_fees(struct buf *out, const struct chainspec *spec,
@@ -173,7 +172,7 @@ static struct call_done put_history(struct query *query, struct block_header **b
     json_put_quantity(out, args->from);
     if (args->percentiles_count > 0)
         put_rewards(out, args);
-    put_base_fees(out, args, spec, blocks, count);
+    put_base_fees(out, spec, blocks, count);
     put_blob_fees(out, spec, blocks, count);
     json_put_object_end(out);
     return query_ok(query);
@@ -194,7 +193,7 @@ static struct call_done put_nothing(struct query *query)
 static struct call_done on_history(struct query *query)
 {
     struct history_args *args = query_args(query);
-    struct block_header *newest, *blocks[FEE_HISTORY_MAX];
+    struct block_header *newest, *blocks[FEE_HISTORY_MAX] = {NULL};
     if (args->wanted == 0)
         return put_nothing(query);
     enum query_got got = query_block(query, &args->newest_ref, &newest);

@@ -8,7 +8,7 @@
 /* ---- the tip to suggest: the 60th percentile of the lowest tips of recent blocks ---- */
 
 #define FEE_ORACLE_BLOCKS     20
-#define FEE_ORACLE_BLOCKS_MAX (2 * FEE_ORACLE_BLOCKS) /* when blocks have little to say */
+#define FEE_ORACLE_BLOCKS_MAX (2ul * FEE_ORACLE_BLOCKS) /* when blocks have little to say */
 #define FEE_ORACLE_PER_BLOCK  3
 
 struct fee_oracle {

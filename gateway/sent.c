@@ -75,8 +75,8 @@ static void drop_at(struct sent *sent, size_t place)
 {
     struct sent_tx *tx = sent->by_nonce[place], *before = NULL;
     sent->count--;
-    memmove(&sent->by_nonce[place], &sent->by_nonce[place + 1],
-            (sent->count - place) * sizeof sent->by_nonce[0]);
+    for (size_t i = place; i < sent->count; i++)
+        sent->by_nonce[i] = sent->by_nonce[i + 1];
     for (struct sent_tx **at = &sent->oldest; *at != NULL; before = *at, at = &(*at)->newer)
         if (*at == tx) {
             *at = tx->newer;
@@ -121,8 +121,8 @@ void sent_add(struct sent *sent, const struct hash32 *hash, const struct address
                            .added_ms = now_ms,
                            .envelope = SPAN(mem_copy(envelope), envelope.size)};
     place = place_of(sent, sender, nonce);
-    memmove(&sent->by_nonce[place + 1], &sent->by_nonce[place],
-            (sent->count - place) * sizeof sent->by_nonce[0]);
+    for (size_t i = sent->count; i > place; i--)
+        sent->by_nonce[i] = sent->by_nonce[i - 1];
     sent->by_nonce[place] = tx;
     sent->count++;
     sent->bytes += envelope.size;

@@ -191,7 +191,7 @@ Test(fee_sample, ratios)
     cr_assert_eq(fee_blob_gas_used_ratio(&spec, &header), 0);
     cr_assert_not(fee_blob_price(&price, &spec, &header));
     header.fields = 4;
-    header.blob_gas_used = 3 * 131072;
+    header.blob_gas_used = 3ul * 131072;
     cr_assert_eq(fee_blob_gas_used_ratio(&spec, &header), 0.5, "6 blobs at most in Cancun");
     cr_assert(fee_blob_price(&price, &spec, &header));
     cr_assert_eq(price.words[0], 1);
