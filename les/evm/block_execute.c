@@ -201,6 +201,13 @@ static void keep_result(struct block_outcome *outcome, const struct tx_result *r
     outcome->txs[outcome->txs_count++].output = SPAN_EMPTY;
 }
 
+/* A transaction that cannot be taken leaves the block as it was; everything else ends it. */
+static bool is_final(enum block_fault fault)
+{
+    return fault != BLOCK_FAULT_NONE && fault != BLOCK_FAULT_TX_MALFORMED &&
+           fault != BLOCK_FAULT_TX_SENDER && fault != BLOCK_FAULT_TX_REFUSED;
+}
+
 enum block_fault block_run_add(struct block_run *run, struct span envelope)
 {
     struct tx tx;
@@ -208,7 +215,7 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope)
     struct address20 sender;
     struct block_outcome *outcome = run->outcome;
     outcome->tx_index = outcome->txs_count;
-    if (outcome->fault == BLOCK_FAULT_STOPPED || outcome->fault == BLOCK_FAULT_STORE)
+    if (is_final(outcome->fault))
         return outcome->fault;
     if (tx_decode(&tx, envelope) != TX_VALID)
         return block_fail(run, BLOCK_FAULT_TX_MALFORMED);
@@ -246,6 +253,8 @@ static void receipts_root(struct block_run *run)
 enum block_fault block_run_close(struct block_run *run, struct span uncles, struct span withdrawals)
 {
     struct block_outcome *outcome = run->outcome;
+    if (is_final(outcome->fault))
+        return outcome->fault;
     enum block_fault fault = block_system_requests(run);
     evm_state_begin(run->state);
     if (fault == BLOCK_FAULT_NONE)
@@ -297,13 +306,14 @@ static enum block_fault execute(struct block_run *run, const struct body *body)
 {
     struct block_outcome *outcome = run->outcome;
     struct rlp uncles = rlp_reader(body->uncles), inside = rlp_list(&uncles);
-    struct span *txs = mem_alloc(BLOCK_TRANSACTIONS_MAX * sizeof txs[0]);
-    size_t count;
+    size_t room = rlp_count(rlp_reader(body->transactions)), count = 0;
+    if (room > BLOCK_TRANSACTIONS_MAX)
+        return block_fail(run, BLOCK_FAULT_BODY);
+    struct span *txs = mem_alloc((room + 1) * sizeof txs[0]);
     if (outcome->fault == BLOCK_FAULT_NONE && !size_fits(run, body))
         (void)block_fail(run, BLOCK_FAULT_SIZE);
     if (outcome->fault == BLOCK_FAULT_NONE &&
-        (!body_matches(body, run->header) ||
-         !body_transactions(body, txs, BLOCK_TRANSACTIONS_MAX, &count)))
+        (!body_matches(body, run->header) || !body_transactions(body, txs, room, &count)))
         (void)block_fail(run, BLOCK_FAULT_BODY);
     for (size_t i = 0; outcome->fault == BLOCK_FAULT_NONE && i < count; i++)
         outcome->fault = block_run_add(run, txs[i]);

@@ -498,6 +498,16 @@ bool evm_state_warm_slot(struct evm_state *state, struct evm_slot *slot)
     return true;
 }
 
+bool evm_state_is_warm_account(const struct evm_state *state, const struct evm_account *account)
+{
+    return account->warm_tx == state->tx;
+}
+
+bool evm_state_is_warm_slot(const struct evm_state *state, const struct evm_slot *slot)
+{
+    return slot->warm_tx == state->tx;
+}
+
 void evm_state_refund(struct evm_state *state, int64_t gas)
 {
     state->refund += gas;

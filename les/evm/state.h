@@ -157,6 +157,8 @@ void evm_state_wipe(struct evm_state *state, struct evm_account *account);
 /* EIP-2929. True: it was cold, and is warm from now on. */
 bool evm_state_warm_account(struct evm_state *state, struct evm_account *account);
 bool evm_state_warm_slot(struct evm_state *state, struct evm_slot *slot);
+bool evm_state_is_warm_account(const struct evm_state *state, const struct evm_account *account);
+bool evm_state_is_warm_slot(const struct evm_state *state, const struct evm_slot *slot);
 
 void evm_state_refund(struct evm_state *state, int64_t gas); /* may be negative */
 int64_t evm_state_refunded(const struct evm_state *state);
@@ -172,8 +174,9 @@ struct evm_snapshot {
 struct evm_snapshot evm_state_snapshot(const struct evm_state *state);
 void evm_state_revert(struct evm_state *state, struct evm_snapshot snapshot);
 
-/* Every account and slot that this transaction made warm, in no order that means anything
- * (eth_createAccessList, learned access lists). */
+/* Every account that the state has an entry for, in no order that means anything; slots hang on it.
+ * With evm_state_is_warm_* that is what the last transaction touched (eth_createAccessList, learned
+ * access lists). */
 void evm_state_each_account(struct evm_state *state,
                             void (*visit)(void *owner, const struct evm_account *account),
                             void *owner);
