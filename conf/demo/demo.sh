@@ -8,7 +8,7 @@ here=$(dirname "${BASH_SOURCE[0]}")
 dir=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$dir"' EXIT
-trap 'exit 0' INT TERM
+trap 'exit 0' INT TERM HUP
 
 serve() { # number, options...: sets enode
     local number=$1
@@ -56,7 +56,17 @@ cat <<EOF
     curl -s $url -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_getBalance","params":["0x962e5688b759063da8b12141272ecd1a123c518e","latest"]}'
     curl -s $url -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"eth_getBlockByNumber","params":["latest",true]}'
 
+  For a wallet that wants to send: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266 has 10,000 ether here. Its key is Hardhat's first,
+  known to everybody: 0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80
+
   What each request costs (servers asked, bytes from and to them, milliseconds, proved now or from the cache). Ctrl-C stops.
 
 EOF
-tail -n +1 -f "$dir/gate.log" --pid="$gate" | grep --line-buffered -E ' (rpc|ulc): | (warn|error) '
+# In the background: a shell sees to signals only between foreground commands.
+tail -n +1 -f "$dir/gate.log" > >(grep --line-buffered -E ' (rpc|ulc): | (warn|error) ') &
+pids+=($!)
+rc=0
+wait "$gate" || rc=$?
+echo "lesgate ended by itself (status $rc):" >&2
+tail -n 5 "$dir/gate.log" >&2
+exit 1
