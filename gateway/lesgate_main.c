@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CLIENT_VERSION           "lesgate/v" LESGATE_VERSION "/linux/c17"
@@ -120,6 +121,9 @@ static bool parse_enodes(struct enode **out, const struct conf_list *list, const
     *out = mem_alloc((list->count + 1) * sizeof **out);
     for (size_t i = 0; i < list->count; i++) {
         const char *why = enode_parse(&(*out)[i], list->items[i]);
+        for (size_t j = 0; why == NULL && j < i; j++)
+            if (memcmp((*out)[j].key.bytes, (*out)[i].key.bytes, sizeof(struct pubkey64)) == 0)
+                why = "this key is in the list already; a server counts once";
         if (why == NULL)
             continue;
         buf_printf(error, "--%s: %s: %s", key, list->items[i], why);

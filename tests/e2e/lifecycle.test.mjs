@@ -132,6 +132,7 @@ test('refusals and printouts', async (t) => {
     ['lesgate', [...gate, '--ulc.fraction', '0'], 2, /--ulc\.fraction: 0 is out of bounds/],
     ['lesgate', [...gate, '--ulc.fraction', '101'], 2, /--ulc\.fraction: 101 is out of bounds/],
     ['lesgate', [...gate, '--ulc.trusted', 'nonsense', '--http', '127.0.0.1:0'], 1, /nonsense: an enode URL begins with/],
+    ['lesgate', [...gate, '--ulc.trusted', `${enode},${enode}`, '--http', '127.0.0.1:0'], 1, /in the list already/],
     ['lesgate', [...gate, '--http', 'nowhere'], 2, /nowhere/],
     ['lesgate', [...gate, '--http', at], 1, new RegExp(at.replaceAll('.', '\\.'))],
     ['lesgate', [...gate, '--genesis', junk, '--http', '127.0.0.1:0'], 1, /junk/],
