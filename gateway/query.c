@@ -1,67 +1,17 @@
-#include "gateway/query.h"
+#include "gateway/query_private.h"
 
-#include "les/base/limits.h"
-#include "les/base/table.h"
 #include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Servers that get a transaction at once (go-ethereum's light client: up to 3). */
-#define SEND_TX_SERVERS 3
-
-enum held_kind { HELD_NUMBER, HELD_HASH, HELD_RANGE, HELD_OBJECT, HELD_OP };
-
-/* Something that was asked for and did not come at once. */
-struct held {
-    struct hash32 key;
-    enum held_kind kind;
-    struct query *query; /* NULL: the query is gone, only the memory waits for its callback */
-    struct held *next;
-    bool arrived;
-    enum status status;
-    struct block_header *header;
-    struct object_wait wait;
-    struct chain_find find;
-    struct les_op op;
-    struct span value; /* owned copy */
-    bool absent;
-    struct les_tx_status tx_status;
-    struct hash32 server;
-};
-
-struct query {
-    struct call *call;
-    struct light *light;
-    struct call_done (*step)(struct query *query);
-    void *args;
-    struct table held;
-    struct held *all;
-    size_t outstanding;
-    unsigned rounds;
-    bool first_run;
-    bool running;
-    bool headless; /* waits for the head, which was lost a moment ago */
-    struct timer head_timer;
-    bool failed;
-    int fail_code;
-    char fail_text[240];
-    struct task again;
-    struct hash32 doubted[QUERY_DOUBTED_MAX];
-    size_t doubted_count;
-    struct address20 account; /* the last one asked for, and its place in the trie */
-    struct hash32 account_key;
-    bool has_account;
-    bool lied_to; /* one of them */
-};
-
 static void on_again(struct task *task);
 static void on_head_timer(struct timer *timer);
 
 /* ---- life ---- */
 
-static void on_free_held(void *pointer)
+void query_held_free(void *pointer)
 {
     struct held *held = pointer;
     block_header_unref(held->header);
@@ -73,7 +23,7 @@ static void drop_held(struct held *held)
 {
     held->query = NULL;
     if (held->arrived) {
-        on_free_held(held);
+        query_held_free(held);
         return;
     }
     switch (held->kind) {
@@ -84,7 +34,7 @@ static void drop_held(struct held *held)
         return;
     case HELD_OBJECT:
         object_wait_cancel(&held->wait);
-        on_free_held(held);
+        query_held_free(held);
         return;
     case HELD_OP:
         les_cancel(&held->op); /* frees in on_op */
@@ -227,8 +177,8 @@ struct call_done query_failf(struct query *query, int code, const char *format, 
 
 /* ---- what arrives ---- */
 
-static void note_cost(struct query *query, const struct les_cost_note *note,
-                      const struct hash32 *server)
+void query_note_cost(struct query *query, const struct les_cost_note *note,
+                     const struct hash32 *server)
 {
     call_note_source(query->call, CALL_SOURCE_PROVED);
     call_note_bytes(query->call, note->bytes_in + note->bytes_out);
@@ -240,8 +190,8 @@ static void note_cost(struct query *query, const struct les_cost_note *note,
     call_note_server(query->call, name);
 }
 
-static void set_failed(struct query *query, const char *what, enum status status,
-                       const struct les_cost_note *note)
+void query_set_failed(struct query *query, const char *what, enum status status,
+                      const struct les_cost_note *note)
 {
     if (query->failed)
         return;
@@ -259,7 +209,7 @@ static void set_failed(struct query *query, const char *what, enum status status
                  status_text(status), note->servers, note->lies);
 }
 
-static void arrived(struct held *held)
+void query_held_arrived(struct held *held)
 {
     struct query *query = held->query;
     held->arrived = true;
@@ -279,19 +229,20 @@ static void on_found(struct chain_find *find, enum status status, struct block_h
 {
     struct held *held = container_of(find, struct held, find);
     if (held->query == NULL) {
-        on_free_held(held);
+        query_held_free(held);
         return;
     }
     held->status = status;
     if (header != NULL)
         held->header = block_header_ref(header);
-    note_cost(held->query, &find->note, NULL);
+    query_note_cost(held->query, &find->note, NULL);
     if (status == STATUS_UNAVAILABLE && head_may_return(held->query)) {
         table_remove(&held->query->held, held->key.bytes); /* the next round asks again */
         held->query->headless = true;
     } else if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        set_failed(held->query, "the block header could not be verified", status, &find->note);
-    arrived(held);
+        query_set_failed(held->query, "the block header could not be verified", status,
+                         &find->note);
+    query_held_arrived(held);
 }
 
 static void on_object(struct object_wait *wait, enum status status)
@@ -301,38 +252,16 @@ static void on_object(struct object_wait *wait, enum status status)
     if (status == STATUS_OK)
         held->value = SPAN(mem_copy(wait->value), wait->value.size);
     held->absent = wait->absent;
-    note_cost(held->query, &wait->note, &wait->server);
+    query_note_cost(held->query, &wait->note, &wait->server);
     if (status != STATUS_OK)
-        set_failed(held->query, "data of the block could not be fetched", status, &wait->note);
-    arrived(held);
-}
-
-static void on_op(struct les_op *op, enum status status)
-{
-    struct held *held = container_of(op, struct held, op);
-    if (held->query == NULL) {
-        on_free_held(held);
-        return;
-    }
-    held->status = status;
-    held->server = op->answered_by;
-    if (status == STATUS_OK && (op->kind == LES_ASK_TX_STATUS || op->kind == LES_ASK_SEND_TX)) {
-        held->tx_status = op->answer.status;
-        held->value = SPAN(mem_copy(op->answer.status.error), op->answer.status.error.size);
-        held->tx_status.error = held->value;
-    } else if (status == STATUS_OK) {
-        held->value = SPAN(mem_copy(op->answer.bloom[0]), op->answer.bloom[0].size);
-    }
-    note_cost(held->query, &op->note, &held->server);
-    /* Of several servers that are asked by name one may fail. */
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND && op->only == NULL)
-        set_failed(held->query, "the servers could not be asked", status, &op->note);
-    arrived(held);
+        query_set_failed(held->query, "data of the block could not be fetched", status,
+                         &wait->note);
+    query_held_arrived(held);
 }
 
 /* ---- asking ---- */
 
-static void held_key(struct hash32 *out, enum held_kind kind, const void *data, size_t size)
+void query_held_key(struct hash32 *out, enum held_kind kind, const void *data, size_t size)
 {
     struct keccak keccak;
     uint8_t tag = (uint8_t)kind;
@@ -342,12 +271,12 @@ static void held_key(struct hash32 *out, enum held_kind kind, const void *data, 
     keccak_digest(&keccak, out);
 }
 
-static struct held *find_held(const struct query *query, const struct hash32 *key)
+struct held *query_held_find(const struct query *query, const struct hash32 *key)
 {
     return query->held.slots != NULL ? table_get(&query->held, key->bytes) : NULL;
 }
 
-static struct held *new_held(struct query *query, enum held_kind kind, const struct hash32 *key)
+struct held *query_held_new(struct query *query, enum held_kind kind, const struct hash32 *key)
 {
     struct held *held = mem_alloc(sizeof *held);
     if (query->held.slots == NULL)
@@ -387,7 +316,7 @@ static bool need_head(struct query *query)
         query->headless = true;
         return false;
     }
-    set_failed(query, "", STATUS_UNAVAILABLE, &(struct les_cost_note){0});
+    query_set_failed(query, "", STATUS_UNAVAILABLE, &(struct les_cost_note){0});
     return false;
 }
 
@@ -402,11 +331,11 @@ enum query_got query_number(struct query *query, uint64_t number, struct block_h
         return QUERY_LATER;
     if (number > chain_head(chain)->header.number)
         return QUERY_ABSENT;
-    held_key(&key, HELD_NUMBER, &number, sizeof number);
-    struct held *held = find_held(query, &key);
+    query_held_key(&key, HELD_NUMBER, &number, sizeof number);
+    struct held *held = query_held_find(query, &key);
     if (held != NULL)
         return header_of(held, out);
-    held = new_held(query, HELD_NUMBER, &key);
+    held = query_held_new(query, HELD_NUMBER, &key);
     held->find.on_done = on_found;
     chain_find_number(chain, &held->find, number);
     return QUERY_LATER;
@@ -423,11 +352,11 @@ enum query_got query_hash(struct query *query, const struct hash32 *hash, struct
         return QUERY_ABSENT;
     if (!need_head(query))
         return QUERY_LATER;
-    held_key(&key, HELD_HASH, hash, sizeof *hash);
-    struct held *held = find_held(query, &key);
+    query_held_key(&key, HELD_HASH, hash, sizeof *hash);
+    struct held *held = query_held_find(query, &key);
     if (held != NULL)
         return header_of(held, out);
-    held = new_held(query, HELD_HASH, &key);
+    held = query_held_new(query, HELD_HASH, &key);
     held->find.on_done = on_found;
     chain_find_hash(chain, &held->find, hash);
     return QUERY_LATER;
@@ -445,8 +374,8 @@ enum query_got query_range(struct query *query, uint64_t from, uint64_t to)
         number--;
     if (chain_known_number(chain, number) != NULL)
         return QUERY_HERE;
-    held_key(&key, HELD_RANGE, ends, sizeof ends);
-    struct held *held = find_held(query, &key);
+    query_held_key(&key, HELD_RANGE, ends, sizeof ends);
+    struct held *held = query_held_find(query, &key);
     if (held != NULL) {
         enum query_got got = header_of(held, &unused);
         /* They were there and are not any more: a reorg or a crowded window. The next round asks
@@ -457,7 +386,7 @@ enum query_got query_range(struct query *query, uint64_t from, uint64_t to)
             return got;
         }
     }
-    held = new_held(query, HELD_RANGE, &key);
+    held = query_held_new(query, HELD_RANGE, &key);
     held->find.on_done = on_found;
     chain_find_range(chain, &held->find, from, to);
     return QUERY_LATER;
@@ -510,7 +439,7 @@ struct call_done query_fail_block(struct query *query, const struct block_ref *r
 /* Looks in what was fetched for this query; HERE, ABSENT or LATER, or -1: not asked for yet. */
 static int held_value(struct query *query, const struct hash32 *key, struct span *value)
 {
-    struct held *held = find_held(query, key);
+    struct held *held = query_held_find(query, key);
     if (held == NULL)
         return -1;
     *value = held->value;
@@ -550,17 +479,17 @@ static enum query_got leaf(struct query *query, const struct block_header *block
         return QUERY_ABSENT;
     memcpy(id, root->bytes, 32);
     memcpy(id + 32, key32->bytes, 32);
-    held_key(&key, HELD_OBJECT, id, sizeof id);
+    query_held_key(&key, HELD_OBJECT, id, sizeof id);
     int had = held_value(query, &key, value);
     if (had == QUERY_LATER)
         return QUERY_LATER;
     if (had >= 0) {
         /* A wait that joined another key's fetch comes back without a value of its own: walk on. */
-        if (!((struct held *)find_held(query, &key))->wait.joined)
+        if (!((struct held *)query_held_find(query, &key))->wait.joined)
             return (enum query_got)had;
         table_remove(&query->held, key.bytes);
     }
-    struct held *held = new_held(query, HELD_OBJECT, &key);
+    struct held *held = query_held_new(query, HELD_OBJECT, &key);
     held->wait.on_done = on_object;
     return got_of(query, held,
                   objects_leaf(query->light->objects, &held->wait, &walk, result, block, root,
@@ -582,8 +511,8 @@ enum query_got query_account(struct query *query, const struct block_header *blo
     if (got == QUERY_ABSENT)
         return QUERY_HERE;
     if (got == QUERY_HERE && !account_decode(out, value)) {
-        set_failed(query, "the state holds a malformed account", STATUS_INVALID,
-                   &(struct les_cost_note){0});
+        query_set_failed(query, "the state holds a malformed account", STATUS_INVALID,
+                         &(struct les_cost_note){0});
         return QUERY_LATER;
     }
     return got;
@@ -604,8 +533,8 @@ enum query_got query_slot(struct query *query, const struct block_header *block,
         struct rlp rlp = rlp_reader(value);
         struct span bytes = rlp_bytes(&rlp);
         if (!rlp_end(&rlp) || bytes.size > 32) {
-            set_failed(query, "the state holds a malformed slot", STATUS_INVALID,
-                       &(struct les_cost_note){0});
+            query_set_failed(query, "the state holds a malformed slot", STATUS_INVALID,
+                             &(struct les_cost_note){0});
             return QUERY_LATER;
         }
         memcpy(out->bytes + 32 - bytes.size, bytes.data, bytes.size);
@@ -618,11 +547,11 @@ enum query_got query_code(struct query *query, const struct block_header *block,
                           struct span *out)
 {
     struct hash32 key;
-    held_key(&key, HELD_OBJECT, code_hash, sizeof *code_hash);
+    query_held_key(&key, HELD_OBJECT, code_hash, sizeof *code_hash);
     int had = held_value(query, &key, out);
     if (had >= 0)
         return (enum query_got)had;
-    struct held *held = new_held(query, HELD_OBJECT, &key);
+    struct held *held = query_held_new(query, HELD_OBJECT, &key);
     held->wait.on_done = on_object;
     enum query_got got =
         got_of(query, held,
@@ -636,11 +565,11 @@ enum query_got query_body(struct query *query, struct block_header *block, struc
     struct hash32 key;
     uint8_t id[33] = "b";
     memcpy(id + 1, block->hash.bytes, 32);
-    held_key(&key, HELD_OBJECT, id, sizeof id);
+    query_held_key(&key, HELD_OBJECT, id, sizeof id);
     int had = held_value(query, &key, raw);
     enum query_got got = (enum query_got)had;
     if (had < 0) {
-        struct held *held = new_held(query, HELD_OBJECT, &key);
+        struct held *held = query_held_new(query, HELD_OBJECT, &key);
         held->wait.on_done = on_object;
         got = got_of(query, held, objects_body(query->light->objects, &held->wait, raw, block));
     }
@@ -655,19 +584,19 @@ enum query_got query_receipts(struct query *query, struct block_header *block, s
     struct hash32 key;
     uint8_t id[33] = "r";
     memcpy(id + 1, block->hash.bytes, 32);
-    held_key(&key, HELD_OBJECT, id, sizeof id);
+    query_held_key(&key, HELD_OBJECT, id, sizeof id);
     int had = held_value(query, &key, payload);
     if (had >= 0)
         return (enum query_got)had;
-    struct held *held = new_held(query, HELD_OBJECT, &key);
+    struct held *held = query_held_new(query, HELD_OBJECT, &key);
     held->wait.on_done = on_object;
     return got_of(query, held,
                   objects_receipts(query->light->objects, &held->wait, payload, block));
 }
 
-static void release(struct query *query, const struct hash32 *key)
+void query_held_release(struct query *query, const struct hash32 *key)
 {
-    struct held *held = find_held(query, key);
+    struct held *held = query_held_find(query, key);
     if (held == NULL || !held->arrived)
         return;
     for (struct held **at = &query->all; *at != NULL; at = &(*at)->next)
@@ -676,7 +605,7 @@ static void release(struct query *query, const struct hash32 *key)
             break;
         }
     table_remove(&query->held, key->bytes);
-    on_free_held(held);
+    query_held_free(held);
 }
 
 void query_release_block(struct query *query, struct block_header *block)
@@ -685,188 +614,11 @@ void query_release_block(struct query *query, struct block_header *block)
     uint64_t number = block->header.number;
     uint8_t id[33] = "b";
     memcpy(id + 1, block->hash.bytes, 32);
-    held_key(&key, HELD_OBJECT, id, sizeof id);
-    release(query, &key);
+    query_held_key(&key, HELD_OBJECT, id, sizeof id);
+    query_held_release(query, &key);
     id[0] = 'r';
-    held_key(&key, HELD_OBJECT, id, sizeof id);
-    release(query, &key);
-    held_key(&key, HELD_NUMBER, &number, sizeof number);
-    release(query, &key);
-}
-
-/* ---- what cannot be proved ---- */
-
-static struct held *ask_tx_status(struct query *query, const struct hash32 *key,
-                                  const struct hash32 *tx_hash)
-{
-    struct held *held = new_held(query, HELD_OP, key);
-    held->op.kind = LES_ASK_TX_STATUS;
-    held->op.ask.tx_hash = *tx_hash;
-    held->op.empty_needed = SEND_TX_SERVERS;
-    held->op.on_done = on_op;
-    return held;
-}
-
-static bool is_doubted(const struct query *query, const struct hash32 *server)
-{
-    for (size_t i = 0; i < query->doubted_count; i++)
-        if (hash32_equal(&query->doubted[i], server))
-            return true;
-    return false;
-}
-
-/* Somebody's word did not hold: a few of the others, each by name. */
-static enum query_got tx_status_elsewhere(struct query *query, const struct hash32 *tx_hash,
-                                          struct les_tx_status *out, struct hash32 *server)
-{
-    struct held *best = NULL;
-    size_t count = les_server_count(query->light->client), asked = 0, unknown = 0, waiting = 0;
-    for (size_t i = 0; i < count && asked < SEND_TX_SERVERS; i++) {
-        const struct hash32 *id = les_server_id(les_server_at(query->light->client, i));
-        uint8_t name[65] = {'s'};
-        struct hash32 key;
-        if (is_doubted(query, id) || query->doubted_count == QUERY_DOUBTED_MAX)
-            continue;
-        memcpy(name + 1, tx_hash->bytes, 32);
-        memcpy(name + 33, id->bytes, 32);
-        held_key(&key, HELD_OP, name, sizeof name);
-        struct held *held = find_held(query, &key);
-        asked++;
-        if (held == NULL) {
-            held = ask_tx_status(query, &key, tx_hash);
-            held->server = *id;
-            held->op.only = &held->server;
-            les_start(query->light->client, &held->op);
-        }
-        waiting += !held->arrived;
-        unknown += held->arrived && held->status == STATUS_NOT_FOUND;
-        if (held->arrived && held->status == STATUS_OK &&
-            (best == NULL || held->tx_status.state > best->tx_status.state))
-            best = held;
-    }
-    if (waiting > 0)
-        return QUERY_LATER;
-    if (best != NULL) {
-        *out = best->tx_status;
-        *server = best->server;
-        return QUERY_HERE;
-    }
-    if (unknown > 0 || !query->lied_to)
-        return QUERY_ABSENT;
-    set_failed(query, "the transaction is not where the servers say", STATUS_UNAVAILABLE,
-               &(struct les_cost_note){.servers = (unsigned)query->doubted_count,
-                                       .lies = (unsigned)query->doubted_count});
-    return QUERY_LATER;
-}
-
-enum query_got query_tx_status(struct query *query, const struct hash32 *tx_hash,
-                               struct les_tx_status *out, struct hash32 *server)
-{
-    struct hash32 key;
-    if (query->doubted_count > 0)
-        return tx_status_elsewhere(query, tx_hash, out, server);
-    held_key(&key, HELD_OP, tx_hash, sizeof *tx_hash);
-    struct held *held = find_held(query, &key);
-    if (held != NULL) {
-        *out = held->tx_status;
-        *server = held->server;
-        if (!held->arrived || (held->status != STATUS_OK && held->status != STATUS_NOT_FOUND))
-            return QUERY_LATER;
-        return held->status == STATUS_OK ? QUERY_HERE : QUERY_ABSENT;
-    }
-    held = ask_tx_status(query, &key, tx_hash);
-    les_start(query->light->client, &held->op);
-    return QUERY_LATER;
-}
-
-void query_tx_hint_false(struct query *query, const struct hash32 *tx_hash,
-                         const struct hash32 *server, const char *lie)
-{
-    char hash[67] = "0x";
-    hex_encode(hash + 2, SPAN(tx_hash->bytes, 32));
-    hash[66] = 0;
-    if (query->doubted_count < QUERY_DOUBTED_MAX && !is_doubted(query, server))
-        query->doubted[query->doubted_count++] = *server;
-    if (lie == NULL)
-        return;
-    query->lied_to = true;
-    les_blame(query->light->client, server, lie);
-    log_write(query->light->log, LOG_WARN, "query", "false hint", "transaction", hash, "why", lie,
-              NULL);
-}
-
-enum query_got query_send_tx(struct query *query, struct span envelope,
-                             const struct hash32 *tx_hash, struct les_tx_status *out,
-                             struct span *error)
-{
-    struct hash32 keys[SEND_TX_SERVERS];
-    struct held *best = NULL;
-    size_t count = les_server_count(query->light->client), asked = 0;
-    for (size_t i = 0; i < count && asked < SEND_TX_SERVERS; i++) {
-        struct les_server *server = les_server_at(query->light->client, i);
-        uint8_t id[64];
-        if (!les_server_status(server)->tx_relay)
-            continue;
-        memcpy(id, tx_hash->bytes, 32);
-        memcpy(id + 32, les_server_id(server)->bytes, 32);
-        held_key(&keys[asked], HELD_OP, id, sizeof id);
-        struct held *held = find_held(query, &keys[asked++]);
-        if (held != NULL && held->arrived && held->status == STATUS_OK &&
-            (best == NULL || held->tx_status.state > best->tx_status.state))
-            best = held;
-        if (held != NULL || query->rounds > 1)
-            continue;
-        held = new_held(query, HELD_OP, &keys[asked - 1]);
-        held->server = *les_server_id(server);
-        held->op.kind = LES_ASK_SEND_TX;
-        held->op.ask.send_tx.envelope = envelope;
-        held->op.ask.send_tx.hash = *tx_hash;
-        held->op.only = &held->server;
-        held->op.on_done = on_op;
-        les_start(query->light->client, &held->op);
-    }
-    if (best != NULL) {
-        *out = best->tx_status;
-        *error = best->value;
-        return QUERY_HERE;
-    }
-    if (asked == 0 || query->rounds > 1)
-        set_failed(query, "the transaction was not sent", STATUS_UNAVAILABLE,
-                   &(struct les_cost_note){0});
-    return QUERY_LATER;
-}
-
-enum query_got query_bloom(struct query *query, unsigned bit, uint64_t section,
-                           struct span *compressed)
-{
-    const struct les_checkpoint *checkpoint = chain_checkpoint(query->light->chain);
-    uint64_t id[2] = {bit, section};
-    struct hash32 key;
-    if (checkpoint == NULL || section > checkpoint->section)
-        return QUERY_ABSENT;
-    held_key(&key, HELD_OP, id, sizeof id);
-    struct held *held = find_held(query, &key);
-    if (held != NULL) {
-        *compressed = held->value;
-        return held->arrived && held->status == STATUS_OK ? QUERY_HERE : QUERY_LATER;
-    }
-    held = new_held(query, HELD_OP, &key);
-    held->op.kind = LES_ASK_BLOOM;
-    held->op.ask.bloom.bit = bit;
-    held->op.ask.bloom.first_section = section;
-    held->op.ask.bloom.sections = 1;
-    held->op.ask.bloom.newest_section = checkpoint->section;
-    held->op.ask.bloom.bloom_root = checkpoint->bloom_root;
-    held->op.block_number = (checkpoint->section + 1) * CHT_SECTION_SIZE;
-    held->op.on_done = on_op;
-    les_start(query->light->client, &held->op);
-    return QUERY_LATER;
-}
-
-void query_release_bloom(struct query *query, unsigned bit, uint64_t section)
-{
-    uint64_t id[2] = {bit, section};
-    struct hash32 key;
-    held_key(&key, HELD_OP, id, sizeof id);
-    release(query, &key);
+    query_held_key(&key, HELD_OBJECT, id, sizeof id);
+    query_held_release(query, &key);
+    query_held_key(&key, HELD_NUMBER, &number, sizeof number);
+    query_held_release(query, &key);
 }
