@@ -66,10 +66,15 @@ static void add_text(struct digest *digest, struct span text)
 
 /* anchor: the block that the answer hangs on. skip: the parameter that named it, which need not be
  * in the key again. */
-static void make_key(struct hash32 *out, const struct call *call, char kind,
-                     const struct hash32 *anchor, uint64_t number, size_t skip)
+static void make_key(struct hash32 *out, struct call *call, char kind, const struct hash32 *anchor,
+                     uint64_t number, size_t skip)
 {
+    struct rpc_answer_key *made = call_answer_key(call);
     struct digest digest;
+    if (made->kind == kind && made->number == number && hash32_equal(&made->anchor, anchor)) {
+        *out = made->key;
+        return;
+    }
     struct span cursor = call_params_text(call), name, value;
     const char *method = call_method(call);
     keccak_init(&digest.keccak);
@@ -86,9 +91,11 @@ static void make_key(struct hash32 *out, const struct call *call, char kind,
     }
     keccak_update(&digest.keccak, SPAN(digest.block, digest.used));
     keccak_digest(&digest.keccak, out);
+    if (made->kind == 0) /* the first one is what keep will want */
+        *made = (struct rpc_answer_key){kind, *anchor, number, *out};
 }
 
-static void head_key(struct hash32 *out, const struct call *call, const struct block_header *head)
+static void head_key(struct hash32 *out, struct call *call, const struct block_header *head)
 {
     make_key(out, call, 'h', &head->hash, 0, NO_INDEX);
 }
@@ -244,6 +251,12 @@ static void remember(struct answers *answers, const struct call *call,
 
 /* ---- finding ---- */
 
+/* What the state does not hold is zero, never null. */
+static bool is_of_state(const struct rpc_method *row)
+{
+    return row->params[0] == 'A' || row->params[0] == 'R';
+}
+
 static bool give(const struct answers *answers, struct call *call, const struct hash32 *key)
 {
     struct span value;
@@ -331,6 +344,8 @@ static bool on_find(struct rpc_answers *vtable, struct call *call)
         case ANCHOR_ABSENT:
             break;
         }
+        if (is_of_state(call_row(call)))
+            return false;
         head_key(&key, call, head); /* a null? */
         return give(answers, call, &key);
     case CALL_CACHE_TX:
@@ -341,7 +356,7 @@ static bool on_find(struct rpc_answers *vtable, struct call *call)
 
 /* ---- keeping ---- */
 
-static void keep_tx(const struct answers *answers, const struct call *call, struct span result)
+static void keep_tx(const struct answers *answers, struct call *call, struct span result)
 {
     static const char FIELD[] = "\"blockHash\":\"0x";
     struct hash32 key, block;

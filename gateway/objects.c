@@ -194,27 +194,17 @@ static struct object_fetch *join_or_new(struct objects *objects, struct object_w
 /* ---- the objects ---- */
 
 enum object_result objects_leaf(struct objects *objects, struct object_wait *wait,
-                                struct span *value, const struct block_header *block,
-                                const struct hash32 *root, const struct address20 *address,
-                                const struct hash32 *key32)
+                                const struct trie_walk *walk, enum trie_result walked,
+                                const struct block_header *block, const struct hash32 *root,
+                                const struct address20 *address, const struct hash32 *key32)
 {
-    struct trie_walk walk;
-    enum trie_result result = trie_walk(&walk, &objects->nodes, root, SPAN(key32->bytes, 32));
-    *value = walk.value;
-    switch (result) {
-    case TRIE_FOUND:
-        return OBJECT_HERE;
-    case TRIE_ABSENT:
-        return OBJECT_ABSENT;
-    case TRIE_INVALID: /* the hash held when it was put: only a root that is no trie root gets here
-                        */
-    case TRIE_MISSING:
-        break;
-    }
+    /* INVALID: the hash held when it was put; only a root that is no trie root gets here. */
+    bool missing = walked == TRIE_MISSING;
+    ASSERT(missing || walked == TRIE_INVALID);
     /* Two keys that miss the same node wait for one fetch; the second then walks on with what the
      * first brought. */
-    struct object_fetch *fetch = join_or_new(objects, wait, CACHE_NODE,
-                                             result == TRIE_MISSING ? &walk.missing : root, block);
+    struct object_fetch *fetch =
+        join_or_new(objects, wait, CACHE_NODE, missing ? &walk->missing : root, block);
     if (fetch == NULL)
         return OBJECT_LATER;
     struct les_op *op = &fetch->op;
@@ -226,7 +216,7 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
     if (address != NULL)
         op->ask.proof.address = *address;
     op->ask.proof.key = *key32;
-    op->ask.proof.from_level = result == TRIE_MISSING ? walk.depth : 0;
+    op->ask.proof.from_level = missing ? walk->depth : 0;
     op->ask.proof.known = &objects->nodes;
     les_start(objects->client, op);
     return OBJECT_LATER;

@@ -40,10 +40,12 @@ enum object_result {
 
 /* A key of a trie: the account trie (address is NULL, root is the header's state root, key32 is
  * keccak(address)) or the storage trie of address (root is the account's, key32 is keccak(slot)).
- * value: the RLP of the leaf. */
+ * walk and walked: what trie_walk over objects_nodes came to, neither FOUND nor ABSENT. wait gets
+ * the RLP of the leaf. Always OBJECT_LATER. */
 enum object_result objects_leaf(struct objects *objects, struct object_wait *wait,
-                                struct span *value, const struct block_header *block,
-                                const struct hash32 *root, const struct address20 *address,
+                                const struct trie_walk *walk, enum trie_result walked,
+                                const struct block_header *block, const struct hash32 *root,
+                                const struct address20 *address,
                                 const struct hash32 *key32) WARN_UNUSED;
 enum object_result objects_code(struct objects *objects, struct object_wait *wait,
                                 struct span *value, const struct block_header *block,

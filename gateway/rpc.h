@@ -115,6 +115,15 @@ struct rpc_answers {
     bool (*find_again)(struct rpc_answers *answers, struct call *call);
 };
 
+/* What find worked out about a call, for keep: the key and what went into it besides the call. */
+struct rpc_answer_key {
+    char kind; /* 0: nothing yet */
+    struct hash32 anchor;
+    uint64_t number;
+    struct hash32 key;
+};
+struct rpc_answer_key *call_answer_key(struct call *call);
+
 /* ---- for transports and main ---- */
 
 struct rpc_options {

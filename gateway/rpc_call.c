@@ -74,6 +74,11 @@ const struct rpc_method *call_row(const struct call *call)
     return call->row;
 }
 
+struct rpc_answer_key *call_answer_key(struct call *call)
+{
+    return &call->answer_key;
+}
+
 struct loop *call_loop(const struct call *call)
 {
     return rpc_loop(call->request->rpc);

@@ -34,6 +34,7 @@ struct call {
     uint64_t bytes_in;
     const char *servers[RPC_CALL_SERVERS_MAX];
     size_t servers_count;
+    struct rpc_answer_key answer_key;
 };
 
 /* One message of a transport: a call or a batch. Everything of it lives in one arena and dies with

@@ -2,7 +2,7 @@
 
 #define CAPACITY_MIN 16
 
-static size_t slot_of(const struct table *table, const uint8_t *key32)
+static uint64_t hash_of(const struct table *table, const uint8_t *key32)
 {
     uint64_t a, b;
     memcpy(&a, key32, 8);
@@ -10,7 +10,7 @@ static size_t slot_of(const struct table *table, const uint8_t *key32)
     uint64_t mixed = (a ^ table->seed) * 0x9e3779b97f4a7c15ull;
     mixed ^= mixed >> 32;
     mixed = (mixed ^ b ^ (table->seed << 17)) * 0xd6e8feb86659fd93ull;
-    return (size_t)(mixed >> 32 ^ mixed) & (table->capacity - 1);
+    return mixed >> 32 ^ mixed;
 }
 
 void table_init(struct table *table, uint64_t seed)
@@ -25,17 +25,18 @@ void table_free(struct table *table)
     *table = (struct table){0};
 }
 
-static struct table_slot *find(const struct table *table, const uint8_t *key32)
+static struct table_slot *find(const struct table *table, const uint8_t *key32, uint64_t hash)
 {
-    size_t i = slot_of(table, key32);
-    while (table->slots[i].value != NULL && memcmp(table->slots[i].key32, key32, 32) != 0)
-        i = (i + 1) & (table->capacity - 1);
+    size_t mask = table->capacity - 1, i = (size_t)hash & mask;
+    while (table->slots[i].value != NULL &&
+           (table->slots[i].hash != hash || memcmp(table->slots[i].key32, key32, 32) != 0))
+        i = (i + 1) & mask;
     return &table->slots[i];
 }
 
 void *table_get(const struct table *table, const uint8_t key32[32])
 {
-    return find(table, key32)->value;
+    return find(table, key32, hash_of(table, key32))->value;
 }
 
 static void grow(struct table *table)
@@ -45,7 +46,7 @@ static void grow(struct table *table)
     table->slots = mem_alloc(table->capacity * sizeof *table->slots);
     for (size_t i = 0; i < old.capacity; i++)
         if (old.slots[i].value != NULL)
-            *find(table, old.slots[i].key32) = old.slots[i];
+            *find(table, old.slots[i].key32, old.slots[i].hash) = old.slots[i];
     mem_free(old.slots);
 }
 
@@ -54,17 +55,17 @@ void *table_put(struct table *table, const uint8_t key32[32], void *value)
     ASSERT(value != NULL);
     if ((table->count + 1) * 4 > table->capacity * 3)
         grow(table);
-    struct table_slot *slot = find(table, key32);
+    uint64_t hash = hash_of(table, key32);
+    struct table_slot *slot = find(table, key32, hash);
     void *old = slot->value;
     table->count += old == NULL;
-    slot->key32 = key32;
-    slot->value = value;
+    *slot = (struct table_slot){key32, value, hash};
     return old;
 }
 
 void *table_remove(struct table *table, const uint8_t key32[32])
 {
-    struct table_slot *slot = find(table, key32);
+    struct table_slot *slot = find(table, key32, hash_of(table, key32));
     void *old = slot->value;
     if (old == NULL)
         return NULL;
@@ -72,13 +73,13 @@ void *table_remove(struct table *table, const uint8_t key32[32])
     /* Close the gap: entries behind it move up unless they stand at or after their own place. */
     size_t hole = (size_t)(slot - table->slots), mask = table->capacity - 1;
     for (size_t i = (hole + 1) & mask; table->slots[i].value != NULL; i = (i + 1) & mask) {
-        size_t home = slot_of(table, table->slots[i].key32);
+        size_t home = (size_t)table->slots[i].hash & mask;
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             table->slots[hole] = table->slots[i];
             hole = i;
         }
     }
-    table->slots[hole] = (struct table_slot){NULL, NULL};
+    table->slots[hole] = (struct table_slot){NULL, NULL, 0};
     return old;
 }
 

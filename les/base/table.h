@@ -9,7 +9,8 @@
 struct table {
     struct table_slot {
         const uint8_t *key32;
-        void *value; /* NULL: empty */
+        void *value;   /* NULL: empty */
+        uint64_t hash; /* of the key, so that other keys need not be fetched from memory */
     } * slots;
     size_t count;
     size_t capacity; /* a power of two */
