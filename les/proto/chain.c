@@ -368,6 +368,23 @@ static void want(struct chain *chain, const struct hash32 *hash, uint64_t number
     les_start(chain->client, op);
 }
 
+/* A voter left, and the quorum of the others reaches only an ancestor of the head. The head was
+ * vouched for and still is: block numbers do not go back for it. They do when a quorum itself
+ * stands at the ancestor: then the servers went back. */
+static bool only_lags(const struct chain *chain, const struct ulc_decision *decision,
+                      const struct hash32 *votes, size_t votes_count)
+{
+    size_t standing = 0;
+    if (chain->head == NULL || decision->head_number >= chain->head->header.number)
+        return false;
+    const struct block_header *canonical = chain_known_number(chain, decision->head_number);
+    if (canonical == NULL || !hash32_equal(&canonical->hash, &decision->head))
+        return false;
+    for (size_t i = 0; i < votes_count; i++)
+        standing += hash32_equal(&votes[i], &decision->head);
+    return standing < chain->need;
+}
+
 static void decide(struct chain *chain)
 {
     struct hash32 votes[ULC_SERVERS_MAX];
@@ -388,6 +405,8 @@ static void decide(struct chain *chain)
     switch (result) {
     case ULC_HEAD:
         chain->agreeing = decision.head_votes;
+        if (only_lags(chain, &decision, votes, count))
+            return;
         set_head(chain, table_get(&chain->by_hash, decision.head.bytes));
         return;
     case ULC_NEED_HEADER:

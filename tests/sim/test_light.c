@@ -70,6 +70,21 @@ Test(light, the_head_is_the_highest_block_with_a_quorum)
     sim_free(sim);
 }
 
+Test(light, block_numbers_do_not_go_back_because_a_voter_left)
+{
+    struct sim *sim = sim_new(13, GENESIS, CHAIN, 3);
+    sim_start_at(sim, 2, HEAD - 2);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    sim_stop_server(sim, 1, true);
+    world_run_for_ms(sim_world(sim), 3000);
+    sim_wait_head(sim, HEAD, 1);
+    sim_stop_server(sim, 0, true); /* one voter left: no quorum, so no head */
+    world_run_for_ms(sim_world(sim), 20000);
+    cr_assert_null(chain_head(sim_light(sim)->chain));
+    sim_free(sim);
+}
+
 Test(light, all_must_agree_at_a_hundred_percent)
 {
     struct sim *sim = sim_new(4, GENESIS, CHAIN, 3);
