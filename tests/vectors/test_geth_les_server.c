@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-TestSuite(geth_les_server, .fini = fixture_leak_gate, .timeout = 120);
+TestSuite(geth_les_server, .fini = fixture_leak_gate, .timeout = 1200);
 
 static void expect_reply(struct line *line, unsigned code, struct span recorded, const char *note)
 {
@@ -116,7 +116,7 @@ static struct buf unpacked(const char *path)
 }
 
 /* 45,000 blocks: section 0 of the helper tries among them. */
-Test(geth_les_server, big_chain_les3, .timeout = 1200)
+Test(geth_les_server, big_chain_les3)
 {
     bool executed = getenv("LESGATE_BIG") != NULL;
     struct buf chain = unpacked("vectors/geth-les/chain-big.rlp.xz");
