@@ -358,29 +358,32 @@ static struct batch *find_batch(struct batch *batches, const struct les_server *
     return batches;
 }
 
-/* What the open batches of server other than `except` will cost. */
-static uint64_t promised(const struct batch *batches, const struct les_server *server,
-                         const struct batch *except)
+/* What the open batches of server other than `except` will add. */
+static struct session_promise promised(const struct batch *batches, const struct les_server *server,
+                                       const struct batch *except)
 {
-    uint64_t cost = 0;
+    struct session_promise promise = {0, 0};
     for (; batches != NULL; batches = batches->next)
-        if (batches->server == server && batches != except)
-            cost += flow_client_cost(&server->flow, ask_code(batches->kind), batches->items);
-    return cost;
+        if (batches->server == server && batches != except) {
+            promise.cost +=
+                flow_client_cost(&server->flow, ask_code(batches->kind), batches->items);
+            promise.messages++;
+        }
+    return promise;
 }
 
 /* Can op join batch (or a new one)? 0: yes; otherwise the wait. */
 static uint64_t fits_in_ms(const struct les_server *server, const struct les_op *op,
-                           const struct batch *open, uint64_t promised_cost, uint64_t now)
+                           const struct batch *open, struct session_promise promise, uint64_t now)
 {
     unsigned code = ask_code(op->kind);
     uint64_t items = ask_items(op) + (open != NULL ? open->items : 0);
     if (items > flow_client_items_max(&server->flow, code))
         return open != NULL ? 1 : UINT64_MAX;
-    uint64_t wait = session_wait_ms(server, code, items, promised_cost, now);
+    uint64_t wait = session_wait_ms(server, code, items, promise, now);
     /* Together they may be too much for ever, alone it was measured to fit: when they are sent it
      * is known how long. */
-    return wait == UINT64_MAX && promised_cost > 0 ? 1 : wait;
+    return wait == UINT64_MAX && promise.messages > 0 ? 1 : wait;
 }
 
 struct choice {

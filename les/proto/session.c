@@ -234,15 +234,15 @@ static void take_announce(struct les_server *server, struct span payload)
 /* ---- requests ---- */
 
 uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_t items,
-                         uint64_t promised_cost, uint64_t now)
+                         struct session_promise promise, uint64_t now)
 {
     if (!server->ready || server->gone || server->frozen ||
-        server->messages_count >= FLOW_IN_FLIGHT_MAX)
+        server->messages_count + promise.messages >= FLOW_IN_FLIGHT_MAX)
         return UINT64_MAX;
     uint64_t cost = flow_client_cost(&server->flow, code, items);
     if (cost == UINT64_MAX)
         return UINT64_MAX;
-    return flow_client_wait_ms(&server->flow, cost + promised_cost, now);
+    return flow_client_wait_ms(&server->flow, cost + promise.cost, now);
 }
 
 bool session_send(struct les_server *server, struct les_message *message, struct span payload,

@@ -77,9 +77,13 @@ void session_free(struct les_server *server);
 void session_message(struct les_server *server, unsigned code, struct span payload);
 
 /* Can it be asked for data now? wait_ms: 0, or how long until flow control lets it; UINT64_MAX: not
- * as things stand. promised_cost: of messages that will be sent before this one. */
+ * as things stand. promise: of messages that will be sent besides this one, in this turn. */
+struct session_promise {
+    uint64_t cost;
+    size_t messages;
+};
 uint64_t session_wait_ms(const struct les_server *server, unsigned code, uint64_t items,
-                         uint64_t promised_cost, uint64_t now_ms);
+                         struct session_promise promise, uint64_t now_ms);
 /* Puts message on the wire; payload is the whole request. False: it could not be sent, message is
  * untouched. */
 bool session_send(struct les_server *server, struct les_message *message, struct span payload,

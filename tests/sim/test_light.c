@@ -383,6 +383,69 @@ Test(light, a_server_that_comes_back_at_once_costs_no_answer)
     sim_free(sim);
 }
 
+static bool on_swallow_headers(void *owner, unsigned code, struct buf *payload)
+{
+    unsigned *count = owner;
+    (void)payload;
+    *count += code == LES_BLOCK_HEADERS;
+    return code != LES_BLOCK_HEADERS;
+}
+
+static void ask_headers(struct sim *sim, unsigned count)
+{
+    struct buf batch = {0};
+    for (unsigned i = 0; i < count; i++) {
+        char call[200];
+        snprintf(call, sizeof call,
+                 "%c{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"debug_getRawHeader\",\"params\":["
+                 "\"0x%x\"]}",
+                 i == 0 ? '[' : ',', 1 + 2 * i);
+        buf_add_span(&batch, SPAN_STR(call));
+    }
+    buf_add_span(&batch, SPAN_STR("]"));
+    buf_add_u8(&batch, 0);
+    const char *answer = sim_rpc(sim, (const char *)batch.data);
+    cr_assert(strstr(answer, "\"error\"") != NULL);
+    buf_free(&batch);
+}
+
+/* go-ethereum has room for 100 replies on their way to a client and drops what is over without a
+ * word. */
+Test(light, no_more_requests_are_open_than_a_server_can_queue_replies)
+{
+    struct sim *sim =
+        sim_new(36, "vectors/geth-les/genesis-small.json", "vectors/geth-les/chain-small.rlp", 1);
+    unsigned swallowed = 0;
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 600, 5000);
+    sim_set_tamper(sim, 0, on_swallow_headers, &swallowed);
+    ask_headers(sim, 200);
+    cr_assert_eq(swallowed, FLOW_IN_FLIGHT_MAX);
+    cr_assert_lt(swallowed, 100);
+    sim_free(sim);
+}
+
+Test(light, messages_of_one_turn_share_the_last_free_place)
+{
+    struct sim *sim =
+        sim_new(37, "vectors/geth-les/genesis-small.json", "vectors/geth-les/chain-small.rlp", 1);
+    unsigned swallowed = 0;
+    extend_chain(sim, 0, 2000); /* too far for a walk: one question for each header */
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 2600, 5000);
+    sim_set_tamper(sim, 0, on_swallow_headers, &swallowed);
+    ask_headers(sim, FLOW_IN_FLIGHT_MAX - 1);
+    cr_assert_eq(swallowed, FLOW_IN_FLIGHT_MAX - 1);
+    const char *answer = sim_rpc(
+        sim, "[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getBalance\",\"params\":["
+             "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\",\"latest\"]},"
+             "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"eth_getTransactionByHash\",\"params\":["
+             "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df7dcd17433742f4c0ca53122a\"]}]");
+    cr_assert(strstr(answer, "\"result\":\"0x0\"") != NULL, "%.300s", answer);
+    cr_assert(strstr(answer, "\"result\":null") != NULL, "%.300s", answer);
+    sim_free(sim);
+}
+
 Test(light, same_seed_same_trace)
 {
     uint64_t traces[2];
