@@ -1,7 +1,8 @@
 /* Spans, growing buffers, heap, hex and big-endian integers.
  *
- * Heap: mem_alloc and mem_realloc never return NULL; running out of memory for what the limits allow is fatal.
- * Nothing whose size a peer chose is allocated before that size was checked against les/base/limits.h. */
+ * Heap: mem_alloc and mem_realloc never return NULL; running out of memory for what the limits
+ * allow is fatal. Nothing whose size a peer chose is allocated before that size was checked against
+ * les/base/limits.h. */
 #ifndef LES_BASE_BYTES_H
 #define LES_BASE_BYTES_H
 
@@ -16,15 +17,16 @@ struct span {
 };
 
 #define SPAN(pointer, count) ((struct span){(const uint8_t *)(pointer), (count)})
-#define SPAN_EMPTY ((struct span){NULL, 0})
-#define SPAN_STR(text) SPAN((text), strlen(text))
+#define SPAN_EMPTY           ((struct span){NULL, 0})
+#define SPAN_STR(text)       SPAN((text), strlen(text))
 
 bool span_equal(struct span a, struct span b);
 
-void *mem_alloc(size_t size);  /* zeroed */
+void *mem_alloc(size_t size); /* zeroed */
 void *mem_realloc(void *pointer, size_t size);
 void mem_free(void *pointer);
-uint8_t *mem_copy(struct span bytes); /* caller frees with mem_free; never NULL, even for an empty span */
+uint8_t *
+mem_copy(struct span bytes); /* caller frees with mem_free; never NULL, even for an empty span */
 char *mem_strdup(const char *text);
 
 /* A growing byte buffer that owns its memory. {0} is an empty one. */
@@ -50,9 +52,10 @@ static inline struct span buf_span(const struct buf *buf)
 
 /* Hex without prefix, lower case: out holds 2 * size characters and no terminator. */
 void hex_encode(char *out, struct span bytes);
-void buf_add_hex(struct buf *buf, struct span bytes);        /* without 0x */
-void buf_add_hex0x(struct buf *buf, struct span bytes);      /* with 0x */
-/* Decodes text (with or without 0x, even count of digits) of exactly 2 * size digits. False: out is zeroed. */
+void buf_add_hex(struct buf *buf, struct span bytes);   /* without 0x */
+void buf_add_hex0x(struct buf *buf, struct span bytes); /* with 0x */
+/* Decodes text (with or without 0x, even count of digits) of exactly 2 * size digits. False: out is
+ * zeroed. */
 bool hex_decode_exact(uint8_t *out, size_t size, const char *text, size_t text_size) WARN_UNUSED;
 /* Appends the decoded bytes. False: nothing was appended. */
 bool hex_decode(struct buf *out, const char *text, size_t text_size) WARN_UNUSED;

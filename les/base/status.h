@@ -1,5 +1,6 @@
 /* Error kinds. A bug of ours: ASSERT, on in release. The world: enum status, which must be used.
- * An answer of a peer or a client: a small enum of its own beside the question (see les/eth/trie.h). */
+ * An answer of a peer or a client: a small enum of its own beside the question (see
+ * les/eth/trie.h). */
 #ifndef LES_BASE_STATUS_H
 #define LES_BASE_STATUS_H
 
@@ -27,7 +28,7 @@ enum status {
 /* The text of a status, static storage. */
 const char *status_text(enum status status);
 
-#define WARN_UNUSED __attribute__((warn_unused_result))
+#define WARN_UNUSED                      __attribute__((warn_unused_result))
 #define PRINTF(format_index, args_index) __attribute__((format(printf, format_index, args_index)))
 
 /* What cannot happen unless our own code is wrong: prints the place and aborts, in every build. */

@@ -1,5 +1,5 @@
-/* The one home of libsecp256k1 and of OpenSSL's primitives. Keys are plain bytes; secrets are wiped on free.
- * Public keys are the 64 bytes x || y, without the 0x04 prefix, as on the devp2p wire. */
+/* The one home of libsecp256k1 and of OpenSSL's primitives. Keys are plain bytes; secrets are wiped
+ * on free. Public keys are the 64 bytes x || y, without the 0x04 prefix, as on the devp2p wire. */
 #ifndef LES_ETH_CRYPTO_H
 #define LES_ETH_CRYPTO_H
 
@@ -22,21 +22,25 @@ struct crypto *crypto_new(const uint8_t seed32[32]);
 void crypto_free(struct crypto *crypto);
 
 bool crypto_seckey_valid(const struct crypto *crypto, const struct seckey32 *secret) WARN_UNUSED;
-void crypto_pubkey(const struct crypto *crypto, struct pubkey64 *out, const struct seckey32 *secret);
+void crypto_pubkey(const struct crypto *crypto, struct pubkey64 *out,
+                   const struct seckey32 *secret);
 /* Deterministic (RFC 6979), low s. */
 void crypto_sign(const struct crypto *crypto, struct sig65 *out, const struct hash32 *digest,
                  const struct seckey32 *secret);
-/* False: not a valid signature of anything; out is zeroed. High s is accepted (the caller checks where a fork forbids it). */
+/* False: not a valid signature of anything; out is zeroed. High s is accepted (the caller checks
+ * where a fork forbids it). */
 bool crypto_recover(const struct crypto *crypto, struct pubkey64 *out, const struct hash32 *digest,
                     const struct sig65 *sig) WARN_UNUSED;
 /* Verifies r || s against a known key; s must be low. */
-bool crypto_verify(const struct crypto *crypto, const struct hash32 *digest, const uint8_t sig64[64],
-                   const struct pubkey64 *key) WARN_UNUSED;
+bool crypto_verify(const struct crypto *crypto, const struct hash32 *digest,
+                   const uint8_t sig64[64], const struct pubkey64 *key) WARN_UNUSED;
 /* The x coordinate of secret * key, not hashed. False: key is not on the curve. */
 bool crypto_ecdh(const struct crypto *crypto, struct hash32 *out, const struct seckey32 *secret,
                  const struct pubkey64 *key) WARN_UNUSED;
-bool crypto_compress(const struct crypto *crypto, uint8_t out33[33], const struct pubkey64 *key) WARN_UNUSED;
-bool crypto_decompress(const struct crypto *crypto, struct pubkey64 *out, const uint8_t in33[33]) WARN_UNUSED;
+bool crypto_compress(const struct crypto *crypto, uint8_t out33[33],
+                     const struct pubkey64 *key) WARN_UNUSED;
+bool crypto_decompress(const struct crypto *crypto, struct pubkey64 *out,
+                       const uint8_t in33[33]) WARN_UNUSED;
 void crypto_address(struct address20 *out, const struct pubkey64 *key); /* keccak(key)[12..] */
 
 void sha256(struct hash32 *out, struct span bytes);

@@ -325,6 +325,14 @@ static bool fetching(const struct chain *chain)
     return false;
 }
 
+static bool fetching_hash(const struct chain *chain, const struct hash32 *hash)
+{
+    for (size_t i = 0; i < CHAIN_FETCHES_MAX; i++)
+        if (chain->fetches[i].running && hash32_equal(&chain->fetches[i].op.ask.headers.hash, hash))
+            return true;
+    return false;
+}
+
 static bool failed_lately(struct chain *chain, const struct hash32 *hash)
 {
     uint64_t now = loop_now_ms(chain->loop);
@@ -421,6 +429,19 @@ static void decide(struct chain *chain)
     }
 }
 
+/* Where blocks come faster than their headers can be had, the newest head is never known: then an
+ * earlier one counts as soon as its header is there. */
+static void take_coming(struct chain *chain, struct vote *vote)
+{
+    const struct block_header *header = table_get(&chain->by_hash, vote->coming.hash.bytes);
+    if (header != NULL && header->header.number == vote->coming.number) {
+        vote->block = vote->coming;
+        vote->counts = true;
+    }
+    if (header != NULL || !fetching_hash(chain, &vote->coming.hash))
+        vote->coming = vote->head.block;
+}
+
 static void review(struct chain *chain)
 {
     for (size_t i = 0; i < chain->votes_count; i++) {
@@ -430,9 +451,10 @@ static void review(struct chain *chain)
         const struct les_block_ref *block = &vote->head.block;
         const struct block_header *header = table_get(&chain->by_hash, block->hash.bytes);
         if (header == NULL) {
+            take_coming(chain, vote);
             want(chain, &block->hash, block->number, 1, &vote->server_id);
         } else if (header->header.number == block->number) {
-            vote->block = *block;
+            vote->block = vote->coming = *block;
             vote->counts = true;
         } else if (!failed_lately(chain, &block->hash)) {
             /* It signed a number that its own header denies. */

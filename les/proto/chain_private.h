@@ -17,6 +17,7 @@ struct vote {
     struct les_head head; /* newest word of the server */
     bool counts;          /* block is set: the newest head whose header is known */
     struct les_block_ref block;
+    struct les_block_ref coming; /* a head whose header is or was under way; zero at first */
 };
 
 /* A run of headers under way, wanted for the votes or to link the head to what is below it. */

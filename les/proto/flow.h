@@ -5,7 +5,8 @@
 
 #include "les/proto/wire.h"
 
-/* Requests open at one server: go-ethereum queues at most 100 messages to a client and drops further replies silently. */
+/* Requests open at one server: go-ethereum queues at most 100 messages to a client and drops
+ * further replies silently. */
 #define FLOW_IN_FLIGHT_MAX 80
 
 /* The client's estimate of its buffer at one server: never above what the server has, if the server

@@ -47,7 +47,8 @@ static void add_run(struct tree *tree, const char *names, uint64_t number, char 
     }
 }
 
-static enum ulc_result decide(struct ulc_decision *decision, const struct tree *tree, const char *votes, size_t need)
+static enum ulc_result decide(struct ulc_decision *decision, const struct tree *tree,
+                              const char *votes, size_t need)
 {
     struct hash32 hashes[8];
     uint64_t numbers[8] = {0};
@@ -148,7 +149,8 @@ Test(ulc, the_head_has_a_quorum_in_every_random_tree)
         struct tree tree = {.count = 0};
         struct ulc_decision decision;
         char votes[8] = "";
-        size_t voters = 1 + fixture_random_below(&seed, 7), need = 1 + fixture_random_below(&seed, voters);
+        size_t voters = 1 + fixture_random_below(&seed, 7),
+               need = 1 + fixture_random_below(&seed, voters);
         add_run(&tree, "A", 0, 0);
         for (char name = 'B'; name <= 'T'; name++) {
             size_t parent = fixture_random_below(&seed, tree.count);
@@ -165,7 +167,8 @@ Test(ulc, the_head_has_a_quorum_in_every_random_tree)
             for (size_t v = 0; v < voters; v++) {
                 struct hash32 at = hash_of(votes[v]), parent;
                 uint64_t number;
-                while (on_get(&tree.headers, &at, &number, &parent) && at.bytes[0] != (uint8_t)tree.nodes[i].name)
+                while (on_get(&tree.headers, &at, &number, &parent) &&
+                       at.bytes[0] != (uint8_t)tree.nodes[i].name)
                     at = parent;
                 standing += at.bytes[0] == (uint8_t)tree.nodes[i].name;
             }
