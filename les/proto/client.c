@@ -298,7 +298,8 @@ static void remember_asked(struct les_op *op, struct les_server *server,
     if (!was_asked(op, server)) {
         ASSERT(op->asked_count < LES_OP_SERVERS_MAX);
         op->asked[op->asked_count++] = server->id;
-        op->note.servers++;
+        if (op->asked_count > op->note.servers) /* again in a later round is no new server */
+            op->note.servers = op->asked_count;
     }
     for (size_t i = 0; i < LES_OP_SERVERS_MAX; i++)
         if (op->messages[i] == NULL) {
@@ -456,8 +457,9 @@ static void place(struct les_client *client, struct les_op *op, struct batch **b
                   uint64_t *wait_ms)
 {
     struct choice choice = choose(client, op, *batches);
-    if (choice.server == NULL) {
-        if (choice.eligible == 0 || op->asked_count == LES_OP_SERVERS_MAX)
+    bool all_asked = choice.eligible == 0 || op->asked_count == LES_OP_SERVERS_MAX;
+    if (choice.server == NULL || all_asked) {
+        if (all_asked)
             on_exhausted(op, &choice);
         else if (choice.wait_ms < *wait_ms)
             *wait_ms = choice.wait_ms;
