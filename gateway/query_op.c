@@ -79,6 +79,12 @@ static enum query_got tx_status_elsewhere(struct query *query, const struct hash
     }
     if (waiting > 0)
         return QUERY_LATER;
+    /* The servers asked at first may have left since, or others may stand in their place. */
+    for (struct held *held = query->all; held != NULL; held = held->next)
+        if (held->kind == HELD_OP && held->op.kind == LES_ASK_SEND_TX && held->arrived &&
+            held->status == STATUS_OK &&
+            (best == NULL || held->tx_status.state > best->tx_status.state))
+            best = held;
     if (best != NULL) {
         *out = best->tx_status;
         *server = best->server;

@@ -144,6 +144,8 @@ struct ask_reply {
     struct hash32 *hashes; /* of items, for code */
     bool *used;
     size_t items_count;
+    size_t next;      /* first item that no op has taken: items come in the order of the ops */
+    size_t cancelled; /* ops that are gone; their items may still be there */
     struct trie_nodes *nodes; /* proofs */
     struct les_tx_status *statuses;
     struct span data;
@@ -232,6 +234,8 @@ struct ask_reply *ask_reply_new(const struct les_message *message, struct span d
     struct ask_reply *reply = mem_alloc(sizeof *reply);
     reply->kind = message->kind;
     reply->ops_count = message->ops_count;
+    for (size_t i = 0; i < message->ops_count; i++)
+        reply->cancelled += message->ops[i] == NULL;
     reply->data = data;
     if (message->kind != LES_ASK_PROOF && message->kind != LES_ASK_TX_STATUS &&
         message->kind != LES_ASK_SEND_TX) {
@@ -240,7 +244,9 @@ struct ask_reply *ask_reply_new(const struct les_message *message, struct span d
     }
     if (message->kind == LES_ASK_CODE)
         reply->hashes = mem_alloc(REPLY_ITEMS_MAX * sizeof *reply->hashes);
-    if (!split(reply, data)) {
+    bool one_each = message->kind == LES_ASK_BODY || message->kind == LES_ASK_RECEIPTS ||
+                    message->kind == LES_ASK_CODE;
+    if (!split(reply, data) || (one_each && reply->items_count > reply->ops_count)) {
         ask_reply_free(reply);
         return NULL;
     }
@@ -351,11 +357,15 @@ static void set_item_answer(struct les_op *op, struct span item)
 static enum ask_verdict check_item(struct ask_reply *reply, struct les_op *op, size_t position,
                                    const char **why)
 {
-    for (size_t step = 0; step < reply->items_count; step++) {
-        size_t index = (position + reply->items_count - step) % reply->items_count;
+    (void)position;
+    for (size_t skip = 0; skip <= reply->cancelled; skip++) {
+        size_t index = reply->next + skip;
+        if (index >= reply->items_count)
+            break;
         if (!item_answers(reply, index, op))
             continue;
         reply->used[index] = true;
+        reply->next = index + 1;
         set_item_answer(op, reply->items[index]);
         return ASK_GOOD;
     }

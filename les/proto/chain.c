@@ -154,6 +154,8 @@ static bool link_down(struct chain *chain, struct block_header *from, uint64_t *
             *fork = number;
             return true;
         }
+        if (chain->store != NULL && *slot != header)
+            chain->store->put(chain->store, &header->hash, number, header->rlp);
         set_slot(slot, header);
         if (header->proof == HEADER_BY_NONE)
             header->proof = header == chain->head ? HEADER_BY_VOTES : HEADER_BY_PARENT;
@@ -168,6 +170,12 @@ static bool link_down(struct chain *chain, struct block_header *from, uint64_t *
     return false;
 }
 
+static bool in_window(struct chain *chain, const struct block_header *header)
+{
+    const struct block_header *canonical = *window_slot(chain, header->header.number);
+    return canonical != NULL && hash32_equal(&canonical->hash, &header->hash);
+}
+
 static void on_forget(struct chain *chain)
 {
     size_t cursor = 0, count = 0;
@@ -176,7 +184,9 @@ static void on_forget(struct chain *chain)
     if (chain->by_hash.count < 2 * CHAIN_WINDOW)
         return;
     while (count < ARRAY_COUNT(stale) && (header = table_next(&chain->by_hash, &cursor)) != NULL)
-        if (header->header.number + CHAIN_WINDOW < head || chain->by_hash.count > 4 * CHAIN_WINDOW)
+        if (header->header.number > 0 &&
+            (header->header.number + CHAIN_WINDOW < head ||
+             (chain->by_hash.count > 3 * CHAIN_WINDOW && !in_window(chain, header))))
             stale[count++] = header;
     for (size_t i = 0; i < count; i++) {
         table_remove(&chain->by_hash, stale[i]->hash.bytes);
@@ -346,16 +356,21 @@ static void want(struct chain *chain, const struct hash32 *hash, uint64_t number
                  const struct hash32 *prefer)
 {
     struct fetch *free_fetch = NULL;
+    size_t of_this_voter = 0;
     if (chain->closing || failed_lately(chain, hash))
         return;
     for (size_t i = 0; i < CHAIN_FETCHES_MAX; i++) {
         struct fetch *fetch = &chain->fetches[i];
-        if (!fetch->running)
+        if (!fetch->running) {
             free_fetch = fetch;
-        else if (hash32_equal(&fetch->op.ask.headers.hash, hash))
+            continue;
+        }
+        if (hash32_equal(&fetch->op.ask.headers.hash, hash))
             return;
+        of_this_voter += prefer != NULL && hash32_equal(&fetch->op.prefer, prefer);
     }
-    if (free_fetch == NULL)
+    /* A voter that announces what nobody has must not keep the others' heads from being fetched. */
+    if (free_fetch == NULL || of_this_voter >= CHAIN_FETCHES_PER_VOTER)
         return; /* comes again with the next review */
     struct les_op *op = &free_fetch->op;
     void (*on_done)(struct les_op *, enum status) = op->on_done;
@@ -410,6 +425,8 @@ static void decide(struct chain *chain)
                    chain->head != NULL ? &chain->head->hash : &HASH32_ZERO);
     if (!hash32_is_zero(&decision.missing) && decision.span <= CHAIN_WINDOW)
         want(chain, &decision.missing, decision.missing_number, decision.span, NULL);
+    if (result != ULC_NEED_HEADER)
+        chain->gap_since_ms = 0;
     switch (result) {
     case ULC_HEAD:
         chain->agreeing = decision.head_votes;
@@ -420,7 +437,10 @@ static void decide(struct chain *chain)
     case ULC_NEED_HEADER:
         /* Enough servers vote and the link between their heads is on its way: the old head stands
          * meanwhile. */
-        if (!fetching(chain))
+        if (chain->gap_since_ms == 0)
+            chain->gap_since_ms = loop_now_ms(chain->loop) + 1;
+        if (!fetching(chain) ||
+            loop_now_ms(chain->loop) > chain->gap_since_ms + 2 * FETCH_DEADLINE_MS)
             lose_head(chain);
         return;
     case ULC_NO_QUORUM:
@@ -472,7 +492,7 @@ static void on_review(struct timer *timer)
     review(container_of(timer, struct chain, review));
 }
 
-static struct block_header *remember(struct chain *chain, struct span rlp, bool store)
+static struct block_header *remember(struct chain *chain, struct span rlp)
 {
     struct block_header *header = block_header_new(rlp, HEADER_BY_NONE);
     if (header == NULL)
@@ -482,9 +502,9 @@ static struct block_header *remember(struct chain *chain, struct span rlp, bool 
         block_header_unref(header);
         return before;
     }
+    if (chain->by_hash.count > 4 * CHAIN_WINDOW && chain->head != NULL)
+        on_forget(chain);
     (void)table_put(&chain->by_hash, header->hash.bytes, header);
-    if (store && chain->store != NULL)
-        chain->store->put(chain->store, &header->hash, header->header.number, header->rlp);
     return header;
 }
 
@@ -509,7 +529,7 @@ static void on_fetched(struct les_op *op, enum status status)
     if (status == STATUS_OK) {
         struct rlp items = rlp_reader(op->answer.headers.items);
         while (rlp_more(&items))
-            (void)remember(chain, rlp_raw(&items), true);
+            (void)remember(chain, rlp_raw(&items));
         link_again(chain);
     } else {
         size_t slot = chain->failed_next++ % CHAIN_FAILED_MAX;
@@ -641,7 +661,7 @@ const char *chain_trouble(struct chain *chain)
 
 static void on_stored_header(void *owner, struct span rlp)
 {
-    (void)remember(owner, rlp, false);
+    (void)remember(owner, rlp);
 }
 
 struct chain *chain_new(struct loop *loop, struct log *log, struct les_client *client,

@@ -25,6 +25,7 @@ struct chain_search {
     bool running; /* a range: it has its turn */
     unsigned steps;
     bool tried[WAY_COUNT];
+    unsigned short_runs;
     enum way way;
     struct block_header
         *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
@@ -297,6 +298,9 @@ static void on_walked(struct les_op *op, enum status status)
             search_keep(search, header, HEADER_BY_PARENT);
             block_header_unref(header);
         }
+        /* Servers give whole runs; one that gives crumbs would make a walk of every header. */
+        if (op->answer.headers.count < op->ask.headers.amount && ++search->short_runs >= 2)
+            search->tried[WAY_WALK] = true;
     }
     step_later(search);
 }

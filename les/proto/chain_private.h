@@ -6,8 +6,9 @@
 #include "les/base/table.h"
 #include "les/proto/chain.h"
 
-#define CHAIN_FETCHES_MAX 8
-#define CHAIN_FAILED_MAX  16
+#define CHAIN_FETCHES_MAX       8
+#define CHAIN_FETCHES_PER_VOTER 2
+#define CHAIN_FAILED_MAX        16
 
 /* What one trusted server stands for. */
 struct vote {
@@ -55,7 +56,8 @@ struct chain {
         uint64_t until_ms;
     } failed[CHAIN_FAILED_MAX];
     size_t failed_next;
-    struct timer review; /* again after a failed fetch may be repeated */
+    uint64_t gap_since_ms; /* the votes need headers that are not there; 0: they do not */
+    struct timer review;   /* again after a failed fetch may be repeated */
     bool has_checkpoint;
     struct les_checkpoint checkpoint;
     struct chain_search *searches;

@@ -197,6 +197,11 @@ static void on_op_late(struct timer *timer)
 static void on_hedge(struct timer *timer)
 {
     struct les_op *op = container_of(timer, struct les_op, hedge);
+    if (op->resting) {
+        op->resting = false;
+        loop_defer(op->client->loop, &op->client->schedule);
+        return;
+    }
     if (op->state == LES_OP_QUEUED && op->asked_count == 0) {
         finish_now(op, STATUS_UNAVAILABLE);
         return;
@@ -212,6 +217,7 @@ void les_start(struct les_client *client, struct les_op *op)
     ASSERT(op->on_done != NULL && (op->state == LES_OP_IDLE || op->state == LES_OP_DONE));
     op->client = client;
     op->asked_count = op->empties = op->rounds = 0;
+    op->resting = false;
     memset(op->messages, 0, sizeof op->messages);
     memset(&op->note, 0, sizeof op->note);
     memset(&op->finish, 0, sizeof op->finish);
@@ -442,12 +448,13 @@ static void on_exhausted(struct les_op *op, const struct choice *choice)
         /* What must exist may be on its way to them: a head that was announced a moment ago. */
         op->rounds++;
         op->asked_count = 0;
-        queue_remove(client, op);
-        op->state = LES_OP_SENT;
+        op->resting = true;
         timer_start(&op->hedge, LES_ROUND_REST_MS);
-        return;
+        return; /* stays queued */
     }
-    if (op->empties > 0 && op->note.lies == 0 && op->empty_needed > 0)
+    /* That a block does not exist is for as many trusted servers to say as were asked for. */
+    unsigned enough = op->kind == LES_ASK_HEADERS ? op->empty_needed : 1;
+    if (op->empty_needed > 0 && op->empties >= enough && op->note.lies == 0)
         finish_now(op, STATUS_NOT_FOUND);
     else
         finish_now(op, STATUS_UNAVAILABLE);
@@ -456,7 +463,11 @@ static void on_exhausted(struct les_op *op, const struct choice *choice)
 static void place(struct les_client *client, struct les_op *op, struct batch **batches,
                   uint64_t *wait_ms)
 {
+    if (op->resting)
+        return;
     struct choice choice = choose(client, op, *batches);
+    if (choice.capable > 0 && op->asked_count == 0)
+        timer_stop(&op->hedge); /* somebody is there now */
     bool all_asked = choice.eligible == 0 || op->asked_count == LES_OP_SERVERS_MAX;
     if (choice.server == NULL || all_asked) {
         if (all_asked)
@@ -542,9 +553,9 @@ void client_op_back(struct les_op *op, struct les_message *message)
     }
 }
 
-static void on_empty(struct les_op *op)
+static void on_empty(struct les_op *op, const struct les_server *server)
 {
-    op->empties++;
+    op->empties += op->kind != LES_ASK_HEADERS || server->trusted;
     if (op->empty_needed > 0 && op->empties >= op->empty_needed) {
         finish_now(op, STATUS_NOT_FOUND);
         return;
@@ -628,7 +639,7 @@ static void settle_op(struct les_server *server, struct les_message *message, st
             return;
         }
         forget_message(op, message);
-        on_empty(op);
+        on_empty(op, server);
         return;
     case ASK_LIE:
         op->note.lies++;

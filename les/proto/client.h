@@ -142,6 +142,7 @@ struct les_op {
     unsigned asked_count;
     unsigned empties;
     unsigned rounds;
+    bool resting; /* queued, but not to be placed before the timer says so */
     enum { LES_OP_IDLE, LES_OP_QUEUED, LES_OP_SENT, LES_OP_DONE } state;
     enum status outcome;
     struct task finish;

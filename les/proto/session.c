@@ -112,6 +112,8 @@ void session_fault(struct les_server *server, enum les_fault fault, const char *
     server->score_ms += faded * LES_SCORE_DECAY_MS;
     server->score = faded > (uint64_t)server->score ? 0 : server->score - (int)faded;
     server->score += FAULTS[fault].points;
+    if (server->score > 2 * LES_SCORE_DROP) /* a flood of faults changes nothing any more */
+        server->score = 2 * LES_SCORE_DROP;
 
     struct enode enode;
     char url[ENODE_TEXT_SIZE], score[24], request[24];
@@ -260,6 +262,7 @@ bool session_send(struct les_server *server, struct les_message *message, struct
     message->next = server->messages;
     server->messages = message;
     server->messages_count++;
+    message->items = items;
     server->items_in_flight += items;
     server->requests++;
     server->items += items;
@@ -284,9 +287,7 @@ static struct les_message *unlink_message(struct les_server *server, uint64_t id
             continue;
         *at = message->next;
         server->messages_count--;
-        server->items_in_flight -= message->ops_count < server->items_in_flight
-                                       ? message->ops_count
-                                       : server->items_in_flight;
+        server->items_in_flight -= message->items;
         return message;
     }
     return NULL;
@@ -341,6 +342,7 @@ static void take_reply(struct les_server *server, unsigned code, struct span pay
             message->next = server->messages;
             server->messages = message;
             server->messages_count++;
+            server->items_in_flight += message->items;
         }
         client_count_unsolicited(server->client);
         session_fault(server, LES_FAULT_UNSOLICITED,
@@ -392,6 +394,10 @@ void session_message(struct les_server *server, unsigned code, struct span paylo
     case LES_RESUME:
         if (!les_resume_decode(&buffer_value, payload)) {
             session_fault(server, LES_FAULT_BREACH, "malformed Resume");
+            return;
+        }
+        if (!server->frozen) {
+            session_fault(server, LES_FAULT_UNSOLICITED, "Resume without Stop");
             return;
         }
         server->frozen = false;

@@ -18,6 +18,7 @@ struct les_message {
     uint64_t sent_us;
     uint64_t sent_ms;
     size_t request_size;
+    uint64_t items; /* as flow control counts them */
     size_t ops_count;
     struct les_op *ops[]; /* an entry is NULL once its op needs this message no more */
 };

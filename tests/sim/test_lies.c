@@ -315,3 +315,48 @@ Test(lies, replies_that_nobody_asked_for)
     buf_free(&invented);
     sim_free(sim);
 }
+
+static bool on_resume_first(void *owner, unsigned code, struct buf *payload)
+{
+    (void)payload;
+    struct buf resume = {0};
+    if (code != LES_PROOFS_V2)
+        return true;
+    les_resume_encode(&resume, 1000000);
+    for (size_t i = 0; i < 3; i++)
+        sim_send(owner, i, LES_RESUME, buf_span(&resume));
+    buf_free(&resume);
+    return true;
+}
+
+Test(lies, resume_without_stop_forgets_nothing)
+{
+    struct sim *sim = sim_new(10, GENESIS, CHAIN, 3);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    for (size_t i = 0; i < 3; i++)
+        sim_set_tamper(sim, i, on_resume_first, sim);
+    cr_assert(strstr(sim_rpc(sim, STATE_REQUESTS[1]), "\"0x0\"") != NULL);
+    cr_assert(strstr(sim_log(sim), "Resume without Stop") != NULL);
+    sim_free(sim);
+}
+
+static bool on_swallow(void *owner, unsigned code, struct buf *payload)
+{
+    (void)owner, (void)payload;
+    return code != LES_PROOFS_V2;
+}
+
+Test(lies, more_silent_servers_than_one_question_remembers)
+{
+    enum { SERVERS = 11 };
+    struct sim *sim = sim_new(11, SOURCE_DIR "/conf/demo/genesis.json", NULL, SERVERS);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, 0, 5000);
+    world_run_for_ms(sim_world(sim), 1000);
+    for (size_t i = 0; i < SERVERS; i++)
+        sim_set_tamper(sim, i, on_swallow, NULL);
+    const char *answer = sim_rpc(sim, STATE_REQUESTS[0]);
+    cr_assert(strstr(answer, "-32002") != NULL, "%s", answer);
+    sim_free(sim);
+}

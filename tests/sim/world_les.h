@@ -8,7 +8,7 @@
 #include "les/node/ledger.h"
 #include "tests/sim/world.h"
 
-#define SIM_SERVERS_MAX 8
+#define SIM_SERVERS_MAX 12
 
 struct sim;
 struct sim_server;
