@@ -40,7 +40,7 @@ export default async function hot() {
         gates.push(await measure(gate, text, connections))
       }
       const pick = (list, key) => list.map((run) => run[key])
-      rows.push([method, connections, show(pick(gates, 'rate')), show(pick(bares, 'rate')), show(gates.map((run, i) => run.rate / bares[i].rate)),
+      rows.push([method, connections, show(pick(gates, 'rate')), show(pick(bares, 'rate')), show(gates.map((run, i) => run.rate / bares[i].rate)), show(gates.map((run, i) => bares[i].us / run.us)),
         show(pick(gates, 'p99')), show(pick(gates, 'us')), show(pick(bares, 'us')), GETH_US[method]])
     }
     if (await post(gate.url, text) !== answer) throw new Error('the answer changed')
@@ -48,5 +48,5 @@ export default async function hot() {
   }
   await gate.stop()
   await serve.stop()
-  table(['method', 'conns', 'lesgate req/s', 'bare req/s', `ratio (aim ${AIM})`, 'p99 us', 'lesgate us CPU/req', 'bare us CPU/req', 'geth us CPU/req'], rows)
+  table(['method', 'conns', 'lesgate req/s', 'bare req/s', `ratio (aim ${AIM})`, 'ratio by CPU', 'p99 us', 'lesgate us CPU/req', 'bare us CPU/req', 'geth us CPU/req'], rows)
 }
