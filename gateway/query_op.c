@@ -79,18 +79,13 @@ static enum query_got tx_status_elsewhere(struct query *query, const struct hash
     }
     if (waiting > 0)
         return QUERY_LATER;
-    /* The servers asked at first may have left since, or others may stand in their place. */
-    for (struct held *held = query->all; held != NULL; held = held->next)
-        if (held->kind == HELD_OP && held->op.kind == LES_ASK_SEND_TX && held->arrived &&
-            held->status == STATUS_OK &&
-            (best == NULL || held->tx_status.state > best->tx_status.state))
-            best = held;
     if (best != NULL) {
         *out = best->tx_status;
         *server = best->server;
         return QUERY_HERE;
     }
-    if (unknown > 0 || !query->lied_to)
+    /* A server that did not answer has not said that there is no such transaction. */
+    if (unknown > 0 || (asked == 0 && !query->lied_to))
         return QUERY_ABSENT;
     query_set_failed(query, "the transaction is not where the servers say", STATUS_UNAVAILABLE,
                      &(struct les_cost_note){.servers = (unsigned)query->doubted_count,
@@ -164,6 +159,12 @@ enum query_got query_send_tx(struct query *query, struct span envelope,
         held->op.on_done = on_op;
         les_start(query->light->client, &held->op);
     }
+    /* The servers asked at first may have left since, or others may stand in their place. */
+    for (struct held *held = query->all; held != NULL; held = held->next)
+        if (held->kind == HELD_OP && held->op.kind == LES_ASK_SEND_TX && held->arrived &&
+            held->status == STATUS_OK &&
+            (best == NULL || held->tx_status.state > best->tx_status.state))
+            best = held;
     if (best != NULL) {
         *out = best->tx_status;
         *error = best->value;

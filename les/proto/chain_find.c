@@ -22,7 +22,8 @@ struct chain_search {
      * headers, and others ask too. Of the branch that was canonical at epoch. */
     struct block_header **kept;
     uint64_t epoch;
-    bool running; /* a range: it has its turn */
+    uint64_t walk_epoch; /* when the walk was asked for */
+    bool running;        /* a range: it has its turn */
     unsigned steps;
     bool tried[WAY_COUNT];
     unsigned short_runs;
@@ -290,7 +291,7 @@ static void on_walked(struct les_op *op, enum status status)
         return;
     if (status != STATUS_OK) {
         search->tried[WAY_WALK] = true;
-    } else {
+    } else if (search->walk_epoch == search->chain->epoch) { /* else: of a branch that was left */
         struct rlp items = rlp_reader(op->answer.headers.items);
         while (rlp_more(&items)) {
             struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_PARENT);
@@ -310,6 +311,7 @@ static void ask_walk(struct chain_search *search, const struct block_header *sta
 {
     uint64_t distance = start->header.number - down_to;
     struct les_op *op = new_op(search, LES_ASK_HEADERS, on_walked);
+    search->walk_epoch = search->chain->epoch;
     op->ask.headers =
         (struct les_headers_query){.by_hash = true,
                                    .hash = start->header.parent_hash,
