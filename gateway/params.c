@@ -39,11 +39,15 @@ bool place_fault(const struct place *at, const char *text)
 
 bool place_type_fault(const struct place *at, const char *what, const char *type)
 {
-    if (at->field != NULL)
-        return param_note(
-            at->call, RPC_INVALID_PARAMS,
-            "invalid argument %zu: json: cannot unmarshal %s into Go struct field %s of type %s",
-            at->index, what, at->field, type);
+    if (at->field != NULL) {
+        const char *dot = strchr(at->field, '.');
+        int owner = dot == NULL || at->within == NULL ? 0 : (int)(dot + 1 - at->field);
+        return param_note(at->call, RPC_INVALID_PARAMS,
+                          "invalid argument %zu: json: cannot unmarshal %s into Go struct field "
+                          "%.*s%s%s of type %s",
+                          at->index, what, owner, at->field, owner == 0 ? "" : at->within,
+                          at->field + owner, type);
+    }
     return param_note(at->call, RPC_INVALID_PARAMS,
                       "invalid argument %zu: json: cannot unmarshal %s into Go value of type %s",
                       at->index, what, type);
@@ -160,8 +164,8 @@ enum hex_fault hex_fixed(void *out, size_t size, struct span text, size_t *digit
 
 /* ---- values at a place ---- */
 
-static bool read_fixed(const struct place *at, const struct json_t *value, void *out, size_t size,
-                       const char *type)
+bool place_fixed(const struct place *at, const struct json_t *value, void *out, size_t size,
+                 const char *type)
 {
     size_t digits;
     if (json_kind(value) != JSON_KIND_STRING)
@@ -178,12 +182,12 @@ static bool read_fixed(const struct place *at, const struct json_t *value, void 
 
 bool place_address(const struct place *at, const struct json_t *value, struct address20 *out)
 {
-    return read_fixed(at, value, out->bytes, 20, "common.Address");
+    return place_fixed(at, value, out->bytes, 20, "common.Address");
 }
 
 bool place_hash(const struct place *at, const struct json_t *value, struct hash32 *out)
 {
-    return read_fixed(at, value, out->bytes, 32, "common.Hash");
+    return place_fixed(at, value, out->bytes, 32, "common.Hash");
 }
 
 static bool read_number(const struct place *at, const struct json_t *value, size_t digits_max,
@@ -195,8 +199,7 @@ static bool read_number(const struct place *at, const struct json_t *value, size
     return fault == HEX_OK || fault == HEX_EMPTY || place_type_fault(at, hex_text(fault), type);
 }
 
-static bool read_u64(const struct place *at, const struct json_t *value, const char *type,
-                     uint64_t *out)
+bool place_u64(const struct place *at, const struct json_t *value, const char *type, uint64_t *out)
 {
     struct u256 wide;
     bool good = read_number(at, value, 16, type, &wide);
@@ -204,18 +207,32 @@ static bool read_u64(const struct place *at, const struct json_t *value, const c
     return good;
 }
 
-static bool read_u256(const struct place *at, const struct json_t *value, struct u256 *out)
+bool place_u256(const struct place *at, const struct json_t *value, const char *type,
+                struct u256 *out)
 {
-    return read_number(at, value, 64, "*hexutil.Big", out);
+    return read_number(at, value, 64, type, out);
 }
 
-static bool read_data(const struct place *at, const struct json_t *value, struct span *out)
+bool place_data(const struct place *at, const struct json_t *value, struct span *out)
 {
     *out = SPAN_EMPTY;
     if (json_kind(value) != JSON_KIND_STRING)
         return place_type_fault(at, "non-string", "hexutil.Bytes");
     enum hex_fault fault = hex_bytes(at->call, out, json_text(value));
     return fault == HEX_OK || place_type_fault(at, hex_text(fault), "hexutil.Bytes");
+}
+
+bool place_key(const struct place *at, struct span key, void *out, size_t size, const char *what)
+{
+    size_t digits;
+    enum hex_fault fault = hex_fixed(out, size, key, &digits);
+    if (fault != HEX_OK)
+        return place_fault(at, hex_text(fault));
+    if (digits == size * 2)
+        return true;
+    return param_note(at->call, RPC_INVALID_PARAMS,
+                      "invalid argument %zu: hex string has length %zu, want %zu for %s", at->index,
+                      digits, size * 2, what);
 }
 
 /* Go: math.HexOrDecimal64, which takes numbers as well as strings. */
@@ -382,7 +399,7 @@ static bool note_missing(struct call *call, size_t index)
 #define PARAM(name, out_type, expression)                                                          \
     bool name(struct call *call, size_t index, out_type *out)                                      \
     {                                                                                              \
-        const struct place at = {call, index, NULL};                                               \
+        const struct place at = {.call = call, .index = index};                                    \
         const struct json_t *value = json_item(call->params, index);                               \
         if (is_absent(call, index))                                                                \
             return note_missing(call, index);                                                      \
@@ -390,23 +407,23 @@ static bool note_missing(struct call *call, size_t index)
     }
 PARAM(param_address, struct address20, place_address(&at, value, out))
 PARAM(param_hash, struct hash32, place_hash(&at, value, out))
-PARAM(param_u64, uint64_t, read_u64(&at, value, "hexutil.Uint64", out))
-PARAM(param_index, uint64_t, read_u64(&at, value, "hexutil.Uint", out))
+PARAM(param_u64, uint64_t, place_u64(&at, value, "hexutil.Uint64", out))
+PARAM(param_index, uint64_t, place_u64(&at, value, "hexutil.Uint", out))
 PARAM(param_count, uint64_t, read_count(&at, value, out))
-PARAM(param_u256, struct u256, read_u256(&at, value, out))
-PARAM(param_data, struct span, read_data(&at, value, out))
+PARAM(param_u256, struct u256, place_u256(&at, value, "*hexutil.Big", out))
+PARAM(param_data, struct span, place_data(&at, value, out))
 PARAM(param_string, struct span, read_string(&at, value, out))
 #undef PARAM
 
 bool param_bool(struct call *call, size_t index, bool *out)
 {
-    const struct place at = {call, index, NULL};
+    const struct place at = {.call = call, .index = index};
     return read_bool(&at, json_item(call->params, index), out);
 }
 
 bool param_block(struct call *call, size_t index, struct block_ref *out)
 {
-    const struct place at = {call, index, NULL};
+    const struct place at = {.call = call, .index = index};
     *out = (struct block_ref){.tag = BLOCK_LATEST};
     return call_param(call, index) == NULL || read_block(&at, call_param(call, index), out);
 }
@@ -435,7 +452,7 @@ static bool check_strings(const struct place *at, const struct json_t *value)
 
 static bool check_one(struct call *call, size_t index, char letter)
 {
-    const struct place at = {call, index, NULL};
+    const struct place at = {.call = call, .index = index};
     const struct json_t *value = json_item(call->params, index);
     union {
         struct address20 address;
@@ -460,15 +477,15 @@ static bool check_one(struct call *call, size_t index, char letter)
     case 'N':
         return place_block_number(&at, value, &scratch.block);
     case 'I':
-        return read_u64(&at, value, "hexutil.Uint", &scratch.number);
+        return place_u64(&at, value, "hexutil.Uint", &scratch.number);
     case 'Q':
-        return read_u64(&at, value, "hexutil.Uint64", &scratch.number);
+        return place_u64(&at, value, "hexutil.Uint64", &scratch.number);
     case 'U':
-        return read_u256(&at, value, &scratch.wide);
+        return place_u256(&at, value, "*hexutil.Big", &scratch.wide);
     case 'C':
         return read_count(&at, value, &scratch.number);
     case 'D':
-        return read_data(&at, value, &scratch.text);
+        return place_data(&at, value, &scratch.text);
     case 'T':
         return read_bool(&at, value, &scratch.flag);
     case 'S':
@@ -521,7 +538,7 @@ bool params_check(struct call *call, const char *signature)
     bool name(struct call *call, size_t index, const struct json_t *object, const char *field,     \
               bool *has, out_type *out)                                                            \
     {                                                                                              \
-        const struct place at = {call, index, field};                                              \
+        const struct place at = {.call = call, .index = index, .field = field};                    \
         const char *dot = strrchr(field, '.');                                                     \
         const struct json_t *value = member_fold(object, dot == NULL ? field : dot + 1);           \
         *has = value != NULL;                                                                      \
@@ -529,7 +546,7 @@ bool params_check(struct call *call, const char *signature)
     }
 FIELD(field_address, struct address20, place_address(&at, value, out))
 FIELD(field_hash, struct hash32, place_hash(&at, value, out))
-FIELD(field_u64, uint64_t, read_u64(&at, value, "hexutil.Uint64", out))
-FIELD(field_u256, struct u256, read_u256(&at, value, out))
-FIELD(field_data, struct span, read_data(&at, value, out))
+FIELD(field_u64, uint64_t, place_u64(&at, value, "hexutil.Uint64", out))
+FIELD(field_u256, struct u256, place_u256(&at, value, "*hexutil.Big", out))
+FIELD(field_data, struct span, place_data(&at, value, out))
 #undef FIELD

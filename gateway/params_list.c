@@ -68,19 +68,6 @@ bool param_storage_keys(struct call *call, size_t index, struct hash32 **keys, b
     return true;
 }
 
-static bool read_request_address(const struct place *at, struct span key, struct address20 *out)
-{
-    size_t digits;
-    enum hex_fault fault = hex_fixed(out->bytes, 20, key, &digits);
-    if (fault != HEX_OK)
-        return place_fault(at, hex_text(fault));
-    if (digits == 40)
-        return true;
-    return param_note(at->call, RPC_INVALID_PARAMS,
-                      "invalid argument %zu: hex string has length %zu, want 40 for Address",
-                      at->index, digits);
-}
-
 static bool read_request_keys(const struct place *at, const struct json_t *list,
                               struct storage_request *out)
 {
@@ -101,7 +88,7 @@ static bool read_request_keys(const struct place *at, const struct json_t *list,
 bool param_storage_requests(struct call *call, size_t index, struct storage_request **out,
                             size_t *count)
 {
-    const struct place at = {call, index, NULL};
+    const struct place at = {.call = call, .index = index};
     const struct json_t *object = call_param(call, index);
     struct json_t *list;
     struct span key;
@@ -113,7 +100,7 @@ bool param_storage_requests(struct call *call, size_t index, struct storage_requ
     *out = call_alloc(call, (json_count(object) + 1) * sizeof **out);
     while (object != NULL && json_each(object, &position, &key, &list)) {
         struct storage_request *request = &(*out)[*count];
-        if (!read_request_address(&at, key, &request->address) ||
+        if (!place_key(&at, key, request->address.bytes, 20, "Address") ||
             !read_request_keys(&at, list, request))
             return false;
         total += request->keys_count;
@@ -128,7 +115,7 @@ bool param_storage_requests(struct call *call, size_t index, struct storage_requ
 
 bool param_percentiles(struct call *call, size_t index, double **out, size_t *count)
 {
-    const struct place at = {call, index, NULL};
+    const struct place at = {.call = call, .index = index};
     const struct json_t *list = call_param(call, index);
     *out = NULL;
     *count = 0;
@@ -226,7 +213,7 @@ static bool read_alternatives(const struct place *at, const struct json_t *list,
 
 static bool read_topics(const struct place *at, const struct json_t *value, struct log_filter *out)
 {
-    const struct place field = {at->call, at->index, "input.topics"};
+    const struct place field = {.call = at->call, .index = at->index, .field = "input.topics"};
     if (value == NULL)
         return true;
     if (json_kind(value) != JSON_KIND_ARRAY)
@@ -262,7 +249,8 @@ static bool read_topics(const struct place *at, const struct json_t *value, stru
 
 bool param_filter(struct call *call, size_t index, struct log_filter *out)
 {
-    const struct place at = {call, index, NULL}, hash_at = {call, index, "input.blockHash"};
+    const struct place at = {.call = call, .index = index},
+                       hash_at = {.call = call, .index = index, .field = "input.blockHash"};
     const struct json_t *object = call_param(call, index);
     *out = (struct log_filter){.from = {.tag = BLOCK_LATEST}, .to = {.tag = BLOCK_LATEST}};
     if (object == NULL)
