@@ -259,3 +259,25 @@ enum tx_fault tx_decode_network(struct tx *tx, struct span envelope, struct buf 
     }
     return fault;
 }
+
+bool tx_sidecar_of(struct tx_sidecar *out, struct span envelope)
+{
+    struct span rlp;
+    enum tx_type type;
+    memset(out, 0, sizeof *out);
+    if (open_envelope(envelope, &type, &rlp) != TX_VALID || type != TX_BLOB)
+        return false;
+    struct rlp outer = rlp_reader(rlp), list = rlp_list(&outer);
+    if (rlp_peek(&list) != RLP_LIST)
+        return false;
+    (void)rlp_raw(&list);
+    if (rlp_peek(&list) == RLP_STRING)
+        out->version = (unsigned)rlp_u64(&list);
+    struct rlp blobs = rlp_list(&list), commitments = rlp_list(&list), proofs = rlp_list(&list);
+    ASSERT(rlp_end(&list));
+    out->count = rlp_count(commitments);
+    out->blobs = SPAN(blobs.data, blobs.size);
+    out->commitments = SPAN(commitments.data, commitments.size);
+    out->proofs = SPAN(proofs.data, proofs.size);
+    return true;
+}

@@ -51,6 +51,15 @@ enum tx_fault {
 enum tx_fault tx_decode(struct tx *tx, struct span envelope) WARN_UNUSED;
 enum tx_fault tx_decode_network(struct tx *tx, struct span envelope,
                                 struct buf *scratch) WARN_UNUSED;
+/* What a blob transaction in network form has beside its envelope: the payloads of three RLP lists
+ * of strings, borrowed. */
+struct tx_sidecar {
+    unsigned version; /* 0: a proof a blob (EIP-4844); 1: 128 of them, one a cell (EIP-7594) */
+    size_t count;     /* of blobs, each 131,072 bytes */
+    struct span blobs, commitments, proofs; /* commitments and proofs: 48 bytes each */
+};
+/* envelope: one that tx_decode_network took. False: it came without a sidecar; out is zeroed. */
+bool tx_sidecar_of(struct tx_sidecar *out, struct span envelope);
 void tx_hash(struct hash32 *out, const struct tx *tx);
 /* Checks r, s, v (low s from Homestead on: homestead) and recovers. */
 enum tx_fault tx_sender(struct address20 *out, const struct tx *tx, const struct crypto *crypto,

@@ -42,6 +42,8 @@ struct evm_precompile_ops {
     enum evm_precompile_result (*run)(const struct evm_precompile_ops *ops, enum evm_precompile id,
                                       struct span input, struct buf *output);
 };
+/* The curves as blst and c-kzg compute them; static. NULL: this build has neither. */
+const struct evm_precompile_ops *evm_precompile_curves(void);
 
 /* Gas for input; UINT64_MAX: more than anyone has, or the input cannot be valid. */
 uint64_t evm_precompile_gas(enum evm_precompile id, enum evm_revision revision, struct span input);

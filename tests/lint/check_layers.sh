@@ -48,6 +48,8 @@ home 'hiredis' 'cache/redis\.c'
 home 'cyaml' 'conf/[a-z_]+\.[ch]'
 home 'jansson\.h' 'conf/[a-z_]+\.c'
 home 'snappy' 'les/p2p/[a-z_]+\.c'
+home 'blst\.h' 'les/evm/pre_bls12\.c'
+home 'ckzg\.h' 'les/evm/kzg\.c'
 home 'gmp\.h' 'les/evm/[a-z0-9_]+\.[ch]'
 claim "pure rooms call no clock, no randomness, no network" "$(git ls-files 'les/eth/*.c' 'les/evm/*.c' 'les/proto/*.c' 'les/p2p/*.c' |
     xargs grep -n -E '\b(time|clock_gettime|gettimeofday|rand|random|getrandom|socket|connect|recv|sendto) *\(' | grep -v -E '^\S+:\s*(/?\*|//)' | grep -v -E 'static|struct' )"
