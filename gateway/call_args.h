@@ -21,15 +21,13 @@ struct call_args {
     struct address20 from, to;
     uint64_t gas, nonce;
     struct u256 gas_price, max_fee, max_priority_fee, value, chain_id, max_fee_per_blob_gas;
-    struct span data; /* `input`, or `data` when there is no input */
+    struct span data;  /* `input`, or `data` when there is no input */
+    bool data_differs; /* both were given, and differ: go-ethereum's calls take `input`, what makes
+                          a transaction refuses */
     /* Payloads of RLP lists, as in struct tx. */
     struct span access_list, blob_hashes, authorizations;
     size_t blob_hashes_count, authorizations_count;
 };
-/* Both members were given and differ: go-ethereum's calls take `input`; what sends a transaction
- * refuses. */
-bool call_args_data_differs(const struct json_t *object);
-
 /* Absent or null: all of it is absent. */
 bool param_call_args(struct call *call, size_t index, struct call_args *out) WARN_UNUSED;
 bool field_call_args(struct call *call, size_t index, const char *within,

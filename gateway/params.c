@@ -1,5 +1,6 @@
 #include "gateway/params.h"
 
+#include "gateway/call_args.h"
 #include "gateway/params_hex.h"
 #include "gateway/rpc_call.h"
 
@@ -430,13 +431,6 @@ bool param_block(struct call *call, size_t index, struct block_ref *out)
 
 /* ---- signatures ---- */
 
-static bool check_objects(const struct place *at, const struct json_t *value, const char *type)
-{
-    if (json_kind(value) == JSON_KIND_OBJECT || json_kind(value) == JSON_KIND_NULL)
-        return true;
-    return place_type_fault(at, go_kind(value), type);
-}
-
 static bool check_strings(const struct place *at, const struct json_t *value)
 {
     struct span text;
@@ -464,8 +458,11 @@ static bool check_one(struct call *call, size_t index, char letter)
         bool flag;
         double *percentiles;
         struct storage_request *requests;
+        struct state_override state;
     } scratch;
     struct log_filter filter;
+    struct call_args args;
+    struct block_override overridden;
     size_t count;
     switch (letter) {
     case 'A':
@@ -493,7 +490,11 @@ static bool check_one(struct call *call, size_t index, char letter)
     case 'L':
         return check_strings(&at, value);
     case 'O':
-        return check_objects(&at, value, "ethapi.TransactionArgs");
+        return param_call_args(call, index, &args);
+    case 'V':
+        return param_state_override(call, index, &scratch.state);
+    case 'K':
+        return param_block_override(call, index, &overridden);
     case 'F':
         return param_filter(call, index, &filter);
     case 'R':

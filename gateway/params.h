@@ -8,8 +8,9 @@
  * parameter, `?` after it when it may be absent or null: A address   H hash   B block number, tag,
  * hash or EIP-1898 object   N block number or tag   I index (quantity) Q quantity of 64 bits   U
  * quantity of 256 bits   C count: quantity, decimal string or number   D data T true or false   S
- * string   L array of strings   O transaction arguments   F filter object   R {address: [hash...]}
- *   P array of numbers   * anything */
+ * string   L array of strings   O transaction arguments   V state overrides   K block overrides
+ * (these three: gateway/call_args.h)   F filter object   R {address: [hash...]}   P array of
+ * numbers   * anything */
 #ifndef GATEWAY_PARAMS_H
 #define GATEWAY_PARAMS_H
 

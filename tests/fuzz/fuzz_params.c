@@ -1,6 +1,7 @@
 /* The first byte chooses a signature, the rest is the params array. What the signature lets
  * through, the readers read. */
-#include "gateway/params.h"
+#include "gateway/call_args.h"
+#include "les/eth/tx.h"
 #include "tests/fixture/still.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,10 +18,47 @@ union scratch {
     struct storage_request *requests;
 };
 
+/* What was read is what a transaction's lists are made of. */
+static bool lists_hold(const struct call_args *args)
+{
+    struct span rest = args->access_list, keys;
+    struct address20 address;
+    struct tx_authorization authorization;
+    struct hash32 hash;
+    size_t count, seen = 0;
+    while (tx_access_next(&rest, &address, &keys, &count))
+        for (; count > 0; count--)
+            ASSERT(tx_hash_next(&keys, &hash));
+    ASSERT(rest.size == 0);
+    for (rest = args->blob_hashes; tx_hash_next(&rest, &hash);)
+        seen++;
+    ASSERT(rest.size == 0 && seen == args->blob_hashes_count);
+    seen = 0;
+    for (rest = args->authorizations; tx_authorization_next(&rest, &authorization);)
+        seen++;
+    return rest.size == 0 && seen == args->authorizations_count;
+}
+
+static bool is_sorted(const struct state_override *state)
+{
+    for (size_t i = 1; i < state->count; i++)
+        if (memcmp(&state->accounts[i - 1].address, &state->accounts[i].address, 20) >= 0)
+            return false;
+    for (size_t i = 0; i < state->count; i++)
+        for (size_t slot = 1; slot < state->accounts[i].state_count; slot++)
+            if (memcmp(&state->accounts[i].state[slot - 1].slot,
+                       &state->accounts[i].state[slot].slot, 32) >= 0)
+                return false;
+    return true;
+}
+
 static bool read_one(struct call *call, size_t index, char letter)
 {
     union scratch out;
     struct log_filter filter;
+    struct call_args args;
+    struct state_override state;
+    struct block_override block;
     struct hash32 *keys;
     bool *was_hash, has;
     size_t count;
@@ -51,13 +89,11 @@ static bool read_one(struct call *call, size_t index, char letter)
         has = param_storage_keys(call, index, &keys, &was_hash, &count);
         return has || true;
     case 'O':
-        has = field_address(call, index, call_param(call, index), "TransactionArgs.from", &has,
-                            &out.address) &&
-              field_u256(call, index, call_param(call, index), "TransactionArgs.value", &has,
-                         &out.wide) &&
-              field_data(call, index, call_param(call, index), "TransactionArgs.data", &has,
-                         &out.text);
-        return has || true;
+        return param_call_args(call, index, &args) && lists_hold(&args);
+    case 'V':
+        return param_state_override(call, index, &state) && is_sorted(&state);
+    case 'K':
+        return param_block_override(call, index, &block);
     case 'F':
         return param_filter(call, index, &filter);
     case 'R':
@@ -89,9 +125,9 @@ static struct call_done fuzz_read(struct call *call, void *ctx)
         name, fuzz_read, signature, CALL_CACHE_NEVER                                               \
     }
 static const struct rpc_method FUZZ_METHODS[] = {
-    ROW("a", "AB?"), ROW("b", "HI"),   ROW("c", "NT"),   ROW("d", "QUC"),
-    ROW("e", "D"),   ROW("f", "ASB?"), ROW("g", "ALB?"), ROW("h", "F"),
-    ROW("i", "RB?"), ROW("j", "CNP"),  ROW("k", "OB?"),  ROW("l", "B")};
+    ROW("a", "AB?"), ROW("b", "HI"),   ROW("c", "NT"),      ROW("d", "QUC"),
+    ROW("e", "D"),   ROW("f", "ASB?"), ROW("g", "ALB?"),    ROW("h", "F"),
+    ROW("i", "RB?"), ROW("j", "CNP"),  ROW("k", "OB?V?K?"), ROW("l", "B")};
 
 static void on_reply(void *owner, struct span reply)
 {
