@@ -49,6 +49,7 @@ struct trie {
     struct chunk *chunks; /* the newest first */
     struct branch top;    /* its child 0 is the root */
     struct hash32 root;   /* at the last commit */
+    struct trie_gap gap;  /* the node that was missing last */
     struct buf scratch;
 };
 
@@ -219,17 +220,26 @@ static struct item *read_item(struct trie *trie, struct span raw, struct prefix 
     return read_branch(trie, &below, &prefix);
 }
 
+static enum status miss(struct trie *trie, const struct hash32 *hash, const struct prefix *prefix)
+{
+    trie->gap = (struct trie_gap){.hash = *hash, .nibbles = prefix->nibbles};
+    memcpy(trie->gap.path, prefix->key, (prefix->nibbles + 1) / 2);
+    if (prefix->nibbles & 1)
+        trie->gap.path[prefix->nibbles / 2] &= 0xf0;
+    return STATUS_NOT_FOUND;
+}
+
 /* Why a stored node could not be read. */
-static enum status blame(struct trie *trie, struct span raw)
+static enum status blame(struct trie *trie, struct span raw, struct prefix prefix)
 {
     struct trie_node node;
     if (!trie_node_parse(&node, raw) || node.kind != TRIE_NODE_EXTENSION ||
-        node.children[0].size != 32)
+        node.children[0].size != 32 || !extend(&prefix, &node))
         return STATUS_INVALID;
     struct hash32 hash;
     struct span below;
     memcpy(hash.bytes, node.children[0].data, 32);
-    return node_store_get(trie->store, &hash, &below) ? STATUS_INVALID : STATUS_NOT_FOUND;
+    return node_store_get(trie->store, &hash, &below) ? STATUS_INVALID : miss(trie, &hash, &prefix);
 }
 
 /* Makes sure that a child is an item or NULL, not a hash. Child 0 of the top hangs at nibble 0. */
@@ -240,20 +250,20 @@ static enum status load(struct trie *trie, struct branch *branch, unsigned slot)
     const uint8_t *stored = branch->children[slot].hash;
     struct hash32 hash;
     struct span raw;
-    memcpy(hash.bytes, stored, 32);
-    if (!node_store_get(trie->store, &hash, &raw))
-        return STATUS_NOT_FOUND;
-    if (branch != &trie->top && raw.size < 32)
-        return STATUS_INVALID;
     struct prefix prefix = {.nibbles = 0};
     if (branch != &trie->top) {
         memcpy(prefix.key, branch->item.key, sizeof(prefix.key));
         prefix.nibbles = branch->item.nibbles;
         trie_nibble_set(prefix.key, prefix.nibbles++, slot);
     }
+    memcpy(hash.bytes, stored, 32);
+    if (!node_store_get(trie->store, &hash, &raw))
+        return miss(trie, &hash, &prefix);
+    if (branch != &trie->top && raw.size < 32)
+        return STATUS_INVALID;
     struct item *item = read_item(trie, raw, prefix);
     if (!item)
-        return blame(trie, raw);
+        return blame(trie, raw, prefix);
     item->hash = stored;
     set_child(branch, slot, item);
     return STATUS_OK;
@@ -445,6 +455,11 @@ enum status trie_delete(struct trie *trie, struct span key)
     }
     mark_changed(&route);
     return STATUS_OK;
+}
+
+const struct trie_gap *trie_missing(const struct trie *trie)
+{
+    return &trie->gap;
 }
 
 /* ---- commit ---- */

@@ -34,6 +34,14 @@ enum status trie_put(struct trie *trie, struct span key,
                      struct span value) WARN_UNUSED; /* an empty value deletes */
 enum status trie_delete(struct trie *trie,
                         struct span key) WARN_UNUSED; /* of an absent key: STATUS_OK */
+/* After put or delete said STATUS_NOT_FOUND: the node that was missing. A key that begins with path
+ * passes through it; the rest of path is zero. */
+struct trie_gap {
+    struct hash32 hash;
+    unsigned nibbles;
+    uint8_t path[TRIE_KEY_SIZE_MAX];
+};
+const struct trie_gap *trie_missing(const struct trie *trie);
 /* Hashes what changed, writes new nodes to the store, returns the root; the trie stays usable. */
 void trie_commit(struct trie *trie, struct hash32 *root);
 

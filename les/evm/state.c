@@ -245,6 +245,7 @@ bool evm_state_load(struct evm_state *state, struct evm_account *account)
         return miss(state, EVM_MISSING_ACCOUNT, &account->address, &HASH32_ZERO, 0);
     account->exists = account->stored_exists = lookup == EVM_LOOKUP_FOUND;
     account->stored = account->exists ? found : ACCOUNT_EMPTY;
+    account->backend_root = account->stored.storage_root;
     account->nonce = account->stored.nonce;
     account->balance = account->stored.balance;
     account->code_hash = account->stored.code_hash;
@@ -269,12 +270,13 @@ bool evm_state_code(struct evm_state *state, struct evm_account *account, struct
     if (account->code == NULL) {
         struct span bytes = SPAN_EMPTY;
         struct evm_backend *backend = state->backend;
-        if (!hash32_equal(&account->code_hash, &EMPTY_CODE_HASH) &&
-            backend->ops->code(backend, &account->address, &account->code_hash, &bytes) !=
-                EVM_LOOKUP_FOUND)
+        enum evm_lookup lookup = EVM_LOOKUP_FOUND;
+        if (!hash32_equal(&account->code_hash, &EMPTY_CODE_HASH))
+            lookup = backend->ops->code(backend, &account->address, &account->code_hash, &bytes);
+        if (lookup == EVM_LOOKUP_MISSING)
             return miss(state, EVM_MISSING_CODE, &account->address, &account->code_hash, 0);
         account->code = evm_code_new(bytes, &account->code_hash);
-        if (state->cache != NULL)
+        if (state->cache != NULL && lookup == EVM_LOOKUP_FOUND)
             evm_code_cache_put(state->cache, account->code);
     }
     *out = account->code;
@@ -412,13 +414,13 @@ static bool fetch_slot(struct evm_state *state, struct evm_slot *slot)
     struct evm_account *account = slot->account;
     ASSERT(account->loaded);
     slot->value = u256_from_u64(0);
-    if (account->generation == account->stored_generation &&
-        !hash32_equal(&account->stored.storage_root, &EMPTY_TRIE_ROOT)) {
+    /* The backend knows the first generation; of a later one, all that is not loaded is zero. */
+    if (account->generation == 0 && !hash32_equal(&account->backend_root, &EMPTY_TRIE_ROOT)) {
         struct hash32 key;
         u256_to_be32(key.bytes, &slot->key);
         struct evm_backend *backend = state->backend;
-        enum evm_lookup lookup = backend->ops->storage(
-            backend, &account->address, &account->stored.storage_root, &key, &slot->value);
+        enum evm_lookup lookup = backend->ops->storage(backend, &account->address,
+                                                       &account->backend_root, &key, &slot->value);
         if (lookup == EVM_LOOKUP_MISSING)
             return miss(state, EVM_MISSING_STORAGE, &account->address, &key, 0);
         if (lookup == EVM_LOOKUP_ABSENT)

@@ -37,7 +37,8 @@ struct evm_backend_ops {
     enum evm_lookup (*storage)(struct evm_backend *backend, const struct address20 *address,
                                const struct hash32 *root, const struct hash32 *key,
                                struct u256 *out);
-    /* out is borrowed until the next call. hash is not that of empty code. */
+    /* out is borrowed until the next call. hash is not that of empty code. ABSENT: the backend
+     * guesses, and the run goes on without code. */
     enum evm_lookup (*code)(struct evm_backend *backend, const struct address20 *address,
                             const struct hash32 *hash, struct span *out);
 };
@@ -67,8 +68,9 @@ struct evm_account {
     uint64_t nonce;
     struct u256 balance;
     struct hash32 code_hash;
-    struct evm_code *code; /* NULL until asked for */
-    struct account stored; /* as of the backend or the last commit */
+    struct evm_code *code;      /* NULL until asked for */
+    struct account stored;      /* as of the backend or the last commit */
+    struct hash32 backend_root; /* of its storage, in the backend: a commit does not change that */
     uint64_t created_tx, touched_tx,
         warm_tx;         /* the transaction in which that happened last; 0 = never */
     uint32_t generation; /* counts how often its storage was wiped */
@@ -185,5 +187,22 @@ void evm_state_each_account(struct evm_state *state,
  * and code under its hash, and sets *root. STATUS_NOT_FOUND: the store lacks a node on the way. */
 enum status evm_state_commit(struct evm_state *state, struct node_store *store,
                              struct hash32 *root) WARN_UNUSED;
+
+/* A trie node that a commit lacked: it lies on the path of key, in the trie of accounts or in the
+ * storage trie of address. */
+struct evm_gap {
+    bool in_storage;
+    struct address20 address;
+    struct hash32 key; /* hashed, as the trie has it */
+};
+/* evm_state_commit over a store that holds only the nodes of some proofs. Says each node that is
+ * missing and goes on without the change that needed it, to find what else is missing. When it
+ * returns STATUS_NOT_FOUND, *root is worth nothing but as the start of a next such commit. Values
+ * are written before others are deleted: a branch then collapses, and asks for its last child, only
+ * if it must. */
+enum status evm_state_commit_partial(struct evm_state *state, struct node_store *store,
+                                     struct hash32 *root,
+                                     void (*on_gap)(void *owner, const struct evm_gap *gap),
+                                     void *owner) WARN_UNUSED;
 
 #endif

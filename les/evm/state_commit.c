@@ -68,42 +68,82 @@ void evm_store_backend_init(struct evm_store_backend *backend, struct node_store
 
 /* ---- writing ---- */
 
-static enum status put_hashed(struct trie *trie, struct span preimage, struct span value)
+struct commit {
+    struct node_store *store;
+    struct trie *accounts;
+    void (*on_gap)(void *owner, const struct evm_gap *gap); /* NULL: the first gap ends it */
+    void *owner;
+    bool gaps;
+};
+
+/* The longer the key is right, the more of what is needed below comes with one proof. */
+static void report(struct commit *commit, const struct trie *trie,
+                   const struct address20 *storage_of, const struct hash32 *edited)
+{
+    const struct trie_gap *missing = trie_missing(trie);
+    struct evm_gap gap = {.in_storage = storage_of != NULL};
+    if (storage_of != NULL)
+        gap.address = *storage_of;
+    memcpy(gap.key.bytes, missing->path, 32);
+    unsigned whole = missing->nibbles / 2;
+    bool odd = missing->nibbles & 1;
+    if (memcmp(edited->bytes, missing->path, whole) == 0 &&
+        (!odd || (edited->bytes[whole] & 0xf0) == missing->path[whole]))
+        gap.key = *edited;
+    commit->on_gap(commit->owner, &gap);
+}
+
+/* An empty value deletes. */
+static enum status put_hashed(struct commit *commit, struct trie *trie,
+                              const struct address20 *storage_of, struct span preimage,
+                              struct span value)
 {
     struct hash32 key;
     keccak256(&key, preimage);
-    return value.size == 0 ? trie_delete(trie, SPAN(key.bytes, 32))
-                           : trie_put(trie, SPAN(key.bytes, 32), value);
+    enum status status = trie_put(trie, SPAN(key.bytes, 32), value);
+    if (status != STATUS_NOT_FOUND || commit->on_gap == NULL)
+        return status;
+    report(commit, trie, storage_of, &key);
+    commit->gaps = true;
+    return STATUS_OK;
 }
 
-static enum status put_slot(struct trie *trie, const struct evm_slot *slot)
+static enum status put_slot(struct commit *commit, struct trie *trie, const struct evm_slot *slot)
 {
     uint8_t key[32];
     struct buf value = {0};
     u256_to_be32(key, &slot->key);
     if (!u256_is_zero(&slot->value))
         rlp_add_u256(&value, &slot->value);
-    enum status status = put_hashed(trie, SPAN(key, 32), buf_span(&value));
+    enum status status =
+        put_hashed(commit, trie, &slot->account->address, SPAN(key, 32), buf_span(&value));
     buf_free(&value);
     return status;
 }
 
-static enum status commit_storage(struct evm_account *account, struct node_store *store,
+static bool is_changed(const struct evm_slot *slot)
+{
+    return slot->loaded && slot->generation == slot->account->generation &&
+           !u256_equal(&slot->value, &slot->stored);
+}
+
+static enum status commit_storage(struct commit *commit, struct evm_account *account,
                                   struct hash32 *root)
 {
     bool wiped = account->generation != account->stored_generation;
     *root = wiped ? EMPTY_TRIE_ROOT : account->stored.storage_root;
     struct trie *trie = NULL;
     enum status status = STATUS_OK;
-    for (struct evm_slot *slot = account->slots; slot != NULL && status == STATUS_OK;
-         slot = slot->next) {
-        if (!slot->loaded || slot->generation != account->generation ||
-            u256_equal(&slot->value, &slot->stored))
-            continue;
-        if (trie == NULL)
-            trie = trie_new(store, root);
-        status = put_slot(trie, slot);
-        slot->stored = slot->value;
+    for (unsigned deleting = 0; deleting < 2; deleting++) {
+        for (struct evm_slot *slot = account->slots; slot != NULL && status == STATUS_OK;
+             slot = slot->next) {
+            if (!is_changed(slot) || u256_is_zero(&slot->value) != (deleting == 1))
+                continue;
+            if (trie == NULL)
+                trie = trie_new(commit->store, root);
+            status = put_slot(commit, trie, slot);
+            slot->stored = slot->value;
+        }
     }
     if (trie != NULL && status == STATUS_OK)
         trie_commit(trie, root);
@@ -118,22 +158,23 @@ static bool account_same(const struct account *a, const struct account *b)
            hash32_equal(&a->code_hash, &b->code_hash);
 }
 
-static enum status commit_account(struct evm_account *account, struct trie *accounts,
-                                  struct node_store *store)
+static enum status commit_account(struct commit *commit, struct evm_account *account)
 {
     struct account now = {account->nonce, account->balance, EMPTY_TRIE_ROOT, account->code_hash};
     enum status status = STATUS_OK;
     if (account->exists)
-        status = commit_storage(account, store, &now.storage_root);
+        status = commit_storage(commit, account, &now.storage_root);
     if (status != STATUS_OK)
         return status;
     if (account->exists && account->code != NULL && account->code->size > 0)
-        node_store_put(store, &account->code_hash, SPAN(account->code->bytes, account->code->size));
+        node_store_put(commit->store, &account->code_hash,
+                       SPAN(account->code->bytes, account->code->size));
     struct buf value = {0};
     if (account->exists)
         account_encode(&value, &now);
     if (account->exists != account->stored_exists || !account_same(&now, &account->stored))
-        status = put_hashed(accounts, SPAN(account->address.bytes, 20), buf_span(&value));
+        status = put_hashed(commit, commit->accounts, NULL, SPAN(account->address.bytes, 20),
+                            buf_span(&value));
     buf_free(&value);
     account->stored = now;
     account->stored_exists = account->exists;
@@ -142,17 +183,30 @@ static enum status commit_account(struct evm_account *account, struct trie *acco
     return status;
 }
 
-enum status evm_state_commit(struct evm_state *state, struct node_store *store, struct hash32 *root)
+enum status evm_state_commit_partial(struct evm_state *state, struct node_store *store,
+                                     struct hash32 *root,
+                                     void (*on_gap)(void *owner, const struct evm_gap *gap),
+                                     void *owner)
 {
-    struct trie *accounts = trie_new(store, root);
+    struct commit commit = {.store = store, .on_gap = on_gap, .owner = owner};
     enum status status = STATUS_OK;
-    for (size_t i = 0; i < state->dirty_count && status == STATUS_OK; i++)
-        if (state->dirty[i]->loaded)
-            status = commit_account(state->dirty[i], accounts, store);
+    commit.accounts = trie_new(store, root);
+    for (unsigned deleting = 0; deleting < 2; deleting++) {
+        for (size_t i = 0; i < state->dirty_count && status == STATUS_OK; i++) {
+            struct evm_account *account = state->dirty[i];
+            if (account->loaded && account->exists == (deleting == 0))
+                status = commit_account(&commit, account);
+        }
+    }
     if (status == STATUS_OK) {
         state->dirty_count = 0;
-        trie_commit(accounts, root);
+        trie_commit(commit.accounts, root);
     }
-    trie_free(accounts);
-    return status;
+    trie_free(commit.accounts);
+    return status == STATUS_OK && commit.gaps ? STATUS_NOT_FOUND : status;
+}
+
+enum status evm_state_commit(struct evm_state *state, struct node_store *store, struct hash32 *root)
+{
+    return evm_state_commit_partial(state, store, root, NULL, NULL);
 }

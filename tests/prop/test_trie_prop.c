@@ -483,6 +483,20 @@ Test(trie_prop, a_changed_byte_never_passes)
 
 /* ---- with part of the trie ---- */
 
+static void put_proof(struct node_store *part, const struct built *built, struct span key)
+{
+    struct buf proof = {0};
+    cr_assert_eq(trie_prove(built->store, &built->root, key, 0, NULL, NULL, &proof), STATUS_OK);
+    struct rlp items = rlp_reader(buf_span(&proof));
+    while (rlp_more(&items)) {
+        struct span node = rlp_raw(&items);
+        struct hash32 hash;
+        keccak256(&hash, node);
+        node_store_put(part, &hash, node);
+    }
+    buf_free(&proof);
+}
+
 /* A store with the nodes on the paths of a few keys only. */
 static struct node_store *partial_store(const struct built *built, uint64_t *seed)
 {
@@ -490,17 +504,7 @@ static struct node_store *partial_store(const struct built *built, uint64_t *see
     for (unsigned i = 0; i < 5; i++) {
         const struct pair *pair =
             &built->model->pairs[fixture_random_below(seed, built->model->count)];
-        struct buf proof = {0};
-        cr_assert_eq(trie_prove(built->store, &built->root, key_of(pair), 0, NULL, NULL, &proof),
-                     STATUS_OK);
-        struct rlp items = rlp_reader(buf_span(&proof));
-        while (rlp_more(&items)) {
-            struct span node = rlp_raw(&items);
-            struct hash32 hash;
-            keccak256(&hash, node);
-            node_store_put(part, &hash, node);
-        }
-        buf_free(&proof);
+        put_proof(part, built, key_of(pair));
     }
     return part;
 }
@@ -540,6 +544,61 @@ Test(trie_prop, an_edit_that_misses_a_node_changes_nothing)
         tear_down(&built);
     }
     cr_assert(refused > 0 && done > 0);
+}
+
+/* Makes one edit; what is missing is proved along the path that trie_missing names. */
+static unsigned edit_with_wants(struct trie *trie, struct node_store *part,
+                                const struct built *built, const struct pair *pair)
+{
+    for (unsigned wants = 0;; wants++) {
+        enum status status = trie_put(trie, key_of(pair), value_of(pair));
+        if (status == STATUS_OK)
+            return wants;
+        cr_assert_eq(status, STATUS_NOT_FOUND);
+        cr_assert_lt(wants, 4);
+        const struct trie_gap *gap = trie_missing(trie);
+        struct span node;
+        cr_assert(!node_store_get(part, &gap->hash, &node));
+        put_proof(part, built, SPAN(gap->path, (gap->nibbles + 1) / 2));
+        cr_assert(node_store_get(part, &gap->hash, &node));
+    }
+}
+
+/* What a light client does: it has proofs of what it changes, and asks for the rest. */
+Test(trie_prop, with_proofs_and_a_few_wants_the_root_is_that_of_the_whole_trie)
+{
+    uint64_t seed = fixture_seed();
+    size_t edits = 0, wants = 0;
+    for (unsigned turn = 0; turn < TURNS * 4; turn++) {
+        struct built built = build(fixture_random(&seed));
+        struct model *model = built.model;
+        struct node_store *part_store = node_store_new();
+        struct trie *part = trie_new(part_store, &built.root),
+                    *whole = trie_new(built.store, &built.root);
+        for (unsigned i = 0; i < 30; i++) {
+            struct pair *pair = &model->pairs[fixture_random_below(&seed, model->count)];
+            if (fixture_random_below(&seed, 3) == 0)
+                random_value(model, pair);
+            else
+                pair->value_size = 0;
+            put_proof(part_store, &built, key_of(pair));
+            wants += edit_with_wants(part, part_store, &built, pair);
+            edits++;
+            cr_assert_eq(trie_put(whole, key_of(pair), value_of(pair)), STATUS_OK);
+            struct hash32 part_root, whole_root;
+            if (i % 8 == 7) {
+                trie_commit(part, &part_root);
+                trie_commit(whole, &whole_root);
+                cr_assert(hash32_equal(&part_root, &whole_root));
+            }
+        }
+        trie_free(part);
+        trie_free(whole);
+        node_store_free(part_store);
+        tear_down(&built);
+    }
+    cr_assert(edits > 0 && wants > 0);
+    cr_log_info("%zu edits, %zu wants", edits, wants);
 }
 
 /* ---- lists ---- */

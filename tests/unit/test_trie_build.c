@@ -1,6 +1,7 @@
 /* The store and the editing side; random sequences are in tests/prop/test_trie_prop.c. */
 #include "les/base/limits.h"
 #include "les/eth/keccak.h"
+#include "les/eth/rlp.h"
 #include "les/eth/trie_build.h"
 #include "tests/fixture/fixture.h"
 
@@ -199,6 +200,68 @@ Test(trie_build, unknown_root_is_told_apart_from_an_absent_key)
     trie_commit(trie, &after);
     cr_assert(hash32_equal(&root, &after));
     trie_free(trie);
+    node_store_free(store);
+}
+
+/* A store with the nodes on the path of one key. */
+static struct node_store *store_of_proof(struct node_store *store, const struct hash32 *root,
+                                         struct span key)
+{
+    struct node_store *part = node_store_new();
+    struct buf proof = {0};
+    cr_assert_eq(trie_prove(store, root, key, 0, NULL, NULL, &proof), STATUS_OK);
+    struct rlp items = rlp_reader(buf_span(&proof));
+    while (rlp_more(&items))
+        put_bytes(part, rlp_raw(&items));
+    buf_free(&proof);
+    return part;
+}
+
+Test(trie_build, the_missing_node_is_told_by_its_path)
+{
+    /* Two leaves under a branch at nibble 3: 11 1[2].. and 11 1[3].. */
+    static const uint8_t left[4] = {0x11, 0x12, 0, 1}, right[4] = {0x11, 0x13, 0, 2};
+    uint8_t value[40];
+    struct hash32 root;
+    struct node_store *store = node_store_new();
+    memset(value, 7, sizeof(value));
+    struct trie *trie = trie_new(store, &EMPTY_TRIE_ROOT);
+    cr_assert_eq(trie_put(trie, SPAN(left, 4), SPAN(value, 40)), STATUS_OK);
+    cr_assert_eq(trie_put(trie, SPAN(right, 4), SPAN(value, 40)), STATUS_OK);
+    trie_commit(trie, &root);
+    trie_free(trie);
+
+    struct node_store *part = store_of_proof(store, &root, SPAN(left, 4));
+    trie = trie_new(part, &root);
+    cr_assert_eq(trie_put(trie, SPAN(left, 4), SPAN(value, 39)), STATUS_OK);
+    cr_assert_eq(trie_delete(trie, SPAN(left, 4)), STATUS_NOT_FOUND);
+    const struct trie_gap *gap = trie_missing(trie);
+    static const uint8_t path[TRIE_KEY_SIZE_MAX] = {0x11, 0x13};
+    cr_assert_eq(gap->nibbles, 4);
+    cr_assert_eq(memcmp(gap->path, path, sizeof(path)), 0);
+    struct span node;
+    cr_assert(node_store_get(store, &gap->hash, &node));
+    node_store_put(part, &gap->hash, node);
+    cr_assert_eq(trie_delete(trie, SPAN(left, 4)), STATUS_OK);
+    trie_free(trie);
+    node_store_free(part);
+
+    /* Nothing at all: the root, whose path is empty. */
+    part = node_store_new();
+    trie = trie_new(part, &root);
+    cr_assert_eq(trie_delete(trie, SPAN(left, 4)), STATUS_NOT_FOUND);
+    gap = trie_missing(trie);
+    cr_assert_eq(gap->nibbles, 0);
+    cr_assert(hash32_equal(&gap->hash, &root));
+    /* The root is an extension: what it leads to is missing next. */
+    cr_assert(node_store_get(store, &root, &node));
+    node_store_put(part, &root, node);
+    cr_assert_eq(trie_delete(trie, SPAN(left, 4)), STATUS_NOT_FOUND);
+    static const uint8_t fork[TRIE_KEY_SIZE_MAX] = {0x11, 0x10};
+    cr_assert_eq(gap->nibbles, 3);
+    cr_assert_eq(memcmp(gap->path, fork, sizeof(fork)), 0);
+    trie_free(trie);
+    node_store_free(part);
     node_store_free(store);
 }
 
