@@ -69,7 +69,8 @@ struct exec_options {
     const struct crypto *crypto;
     const struct evm_precompile_ops *precompiles; /* may be NULL */
     uint64_t gas_cap;                             /* 0: EXEC_GAS_CAP_DEFAULT */
-    uint64_t timeout_ms;                          /* of one call; 0: EXEC_TIMEOUT_DEFAULT_MS */
+    uint64_t timeout_ms; /* of one call, on its worker; 0: EXEC_TIMEOUT_DEFAULT_MS */
+    bool no_guessing;    /* a run ends at the first value it lacks; for measuring */
 };
 struct exec *exec_new(const struct exec_options *options);
 /* Calls must be gone; runs that are still on a worker are cancelled and end by themselves. */

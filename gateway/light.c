@@ -1,5 +1,7 @@
 #include "gateway/light.h"
 
+#include "gateway/exec.h"
+
 static void on_server(void *owner, struct les_server *server)
 {
     (void)owner, (void)server; /* its head follows */
@@ -81,6 +83,14 @@ enum status light_open(struct light **out, const struct light_options *options)
     light->sent = sent_new(seed);
     light->chain = open_chain(light, options);
     light->objects = objects_new(light->loop, light->log, light->client, light->cache);
+    light->exec = exec_new(&(struct exec_options){.loop = options->loop,
+                                                  .log = options->log,
+                                                  .spec = options->spec,
+                                                  .crypto = options->crypto,
+                                                  .precompiles = options->precompiles,
+                                                  .gas_cap = options->call_gas_cap,
+                                                  .timeout_ms = options->call_timeout_ms,
+                                                  .no_guessing = options->call_no_guessing});
     *out = light;
     return STATUS_OK;
 }
@@ -89,6 +99,7 @@ enum status light_open(struct light **out, const struct light_options *options)
 static void on_release(void *pointer)
 {
     struct light *light = pointer;
+    exec_free(light->exec);
     objects_free(light->objects);
     sent_free(light->sent);
     chain_free(light->chain);

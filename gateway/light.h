@@ -8,6 +8,9 @@
 #include "gateway/sent.h"
 #include "les/base/log.h"
 
+struct exec;
+struct evm_precompile_ops;
+
 struct light {
     struct loop *loop;
     struct log *log;
@@ -17,6 +20,7 @@ struct light {
     struct chain *chain;
     struct cache_tier *cache;
     struct objects *objects;
+    struct exec *exec; /* gateway/exec.h */
     struct sent *sent; /* own transactions under way */
     struct {           /* the tip that was suggested last: eth_fee.c */
         bool known;
@@ -48,6 +52,10 @@ struct light_options {
     struct les_checkpoint checkpoint;
     size_t cache_bytes;
     struct chain_store *store; /* may be NULL; must outlive the light client */
+    /* Execution of calls; see gateway/exec.h for what 0 and NULL mean. */
+    const struct evm_precompile_ops *precompiles;
+    uint64_t call_gas_cap, call_timeout_ms;
+    bool call_no_guessing;
     /* As chain_events; may be NULL. */
     void (*on_head)(void *owner, struct block_header *old, struct block_header *new_head,
                     uint64_t fork_number);

@@ -1,6 +1,7 @@
 #include "gateway/objects.h"
 
 #include "les/base/table.h"
+#include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 
 /* One LES question and everybody who waits for its answer. Filed under the hash of what is missing.
@@ -12,7 +13,8 @@ struct object_fetch {
     struct les_op op;
     struct block_header *block;
     struct object_wait *waits;
-    bool claimed; /* a wait has been told what it cost */
+    struct hash32 *slot_keys; /* of LES_ASK_SLOTS */
+    bool claimed;             /* a wait has been told what it cost */
 };
 
 struct objects {
@@ -92,11 +94,27 @@ void object_wait_cancel(struct object_wait *wait)
         }
 }
 
+static void keep_used_nodes(struct cache_tier *cache, const struct trie_nodes *nodes)
+{
+    for (size_t i = 0; i < trie_nodes_count(nodes); i++) {
+        struct hash32 hash;
+        struct span node;
+        bool used;
+        trie_nodes_at(nodes, i, &hash, &node, &used);
+        if (used)
+            cache_put(cache, CACHE_NODE, &hash, node);
+    }
+}
+
 static void keep_answer(struct object_fetch *fetch, struct span *value, bool *absent)
 {
     struct objects *objects = fetch->objects;
     struct les_op *op = &fetch->op;
     *absent = false;
+    if (op->kind == LES_ASK_SLOTS) {
+        keep_used_nodes(objects->cache, op->answer.nodes);
+        return;
+    }
     switch (fetch->kind) {
     case CACHE_NODE:
         for (size_t i = 0; i < op->answer.proof.nodes_count; i++)
@@ -146,6 +164,7 @@ static void on_fetched(struct les_op *op, enum status status)
         wait->on_done(wait, status);
     }
     block_header_unref(fetch->block);
+    mem_free(fetch->slot_keys);
     mem_free(fetch);
 }
 
@@ -220,6 +239,35 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
     op->ask.proof.known = &objects->nodes;
     les_start(objects->client, op);
     return OBJECT_LATER;
+}
+
+void objects_slots(struct objects *objects, struct object_wait *wait, const struct hash32 *key,
+                   const struct block_header *block, const struct address20 *address,
+                   const struct hash32 *slots, size_t count)
+{
+    struct trie_walk walk;
+    struct hash32 account_key;
+    ASSERT(count > 0 && count <= LES_SLOTS_KEYS_MAX);
+    struct object_fetch *fetch = join_or_new(objects, wait, CACHE_NODE, key, block);
+    if (fetch == NULL)
+        return;
+    keccak256(&account_key, SPAN(address->bytes, 20));
+    bool missing = trie_walk(&walk, &objects->nodes, &block->header.state_root,
+                             SPAN(account_key.bytes, 32)) == TRIE_MISSING;
+    fetch->slot_keys = mem_alloc(count * sizeof *fetch->slot_keys);
+    for (size_t i = 0; i < count; i++)
+        keccak256(&fetch->slot_keys[i], SPAN(slots[i].bytes, 32));
+    struct les_op *op = &fetch->op;
+    op->kind = LES_ASK_SLOTS;
+    op->needs_state = true;
+    op->ask.slots.block_hash = block->hash;
+    op->ask.slots.state_root = block->header.state_root;
+    op->ask.slots.address = *address;
+    op->ask.slots.from_level = missing ? walk.depth : 0;
+    op->ask.slots.keys = fetch->slot_keys;
+    op->ask.slots.keys_count = count;
+    op->ask.slots.known = &objects->nodes;
+    les_start(objects->client, op);
 }
 
 enum object_result objects_code(struct objects *objects, struct object_wait *wait,

@@ -47,6 +47,11 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
                                 const struct block_header *block, const struct hash32 *root,
                                 const struct address20 *address,
                                 const struct hash32 *key32) WARN_UNUSED;
+/* An account of block that is not at hand, with 1..LES_SLOTS_KEYS_MAX slots of it, in one question:
+ * what came is found by walking. key: a hash of all that is asked for. The wait comes later. */
+void objects_slots(struct objects *objects, struct object_wait *wait, const struct hash32 *key,
+                   const struct block_header *block, const struct address20 *address,
+                   const struct hash32 *slots, size_t count);
 enum object_result objects_code(struct objects *objects, struct object_wait *wait,
                                 struct span *value, const struct block_header *block,
                                 const struct address20 *address,

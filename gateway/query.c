@@ -22,7 +22,9 @@ void query_held_free(void *pointer)
 static void drop_held(struct held *held)
 {
     held->query = NULL;
-    if (held->arrived) {
+    if (held->kind == HELD_WORK)
+        held->abandon(held->work);
+    if (held->arrived || held->kind == HELD_WORK) {
         query_held_free(held);
         return;
     }
@@ -39,7 +41,10 @@ static void drop_held(struct held *held)
     case HELD_OP:
         les_cancel(&held->op); /* frees in on_op */
         return;
+    case HELD_WORK:
+        break;
     }
+    ASSERT(false);
 }
 
 static void free_query(struct query *query)
@@ -463,9 +468,9 @@ static enum query_got got_of(struct query *query, struct held *held, enum object
     ASSERT(false);
 }
 
-static enum query_got leaf(struct query *query, const struct block_header *block,
-                           const struct hash32 *root, const struct address20 *address,
-                           const struct hash32 *key32, struct span *value)
+enum query_got query_leaf(struct query *query, const struct block_header *block,
+                          const struct hash32 *root, const struct address20 *address,
+                          const struct hash32 *key32, struct span *value)
 {
     uint8_t id[64];
     struct hash32 key;
@@ -506,7 +511,7 @@ enum query_got query_account(struct query *query, const struct block_header *blo
         query->has_account = true;
     }
     enum query_got got =
-        leaf(query, block, &block->header.state_root, NULL, &query->account_key, &value);
+        query_leaf(query, block, &block->header.state_root, NULL, &query->account_key, &value);
     *out = ACCOUNT_EMPTY;
     if (got == QUERY_ABSENT)
         return QUERY_HERE;
@@ -525,7 +530,7 @@ enum query_got query_slot(struct query *query, const struct block_header *block,
     struct hash32 key;
     struct span value;
     keccak256(&key, SPAN(slot->bytes, 32));
-    enum query_got got = leaf(query, block, storage_root, address, &key, &value);
+    enum query_got got = query_leaf(query, block, storage_root, address, &key, &value);
     memset(out, 0, sizeof *out);
     if (got == QUERY_ABSENT)
         return QUERY_HERE;
@@ -557,6 +562,36 @@ enum query_got query_code(struct query *query, const struct block_header *block,
         got_of(query, held,
                objects_code(query->light->objects, &held->wait, out, block, address, code_hash));
     return got == QUERY_ABSENT ? QUERY_HERE : got;
+}
+
+/* If it fails, the account and the slots are asked for one by one, with all that belongs to that.
+ */
+static void on_ahead(struct object_wait *wait, enum status status)
+{
+    struct held *held = container_of(wait, struct held, wait);
+    held->status = status;
+    query_note_cost(held->query, &wait->note, &wait->server);
+    query_held_arrived(held);
+}
+
+enum query_got query_slots_ahead(struct query *query, struct block_header *block,
+                                 const struct address20 *address, const struct hash32 *slots,
+                                 size_t count)
+{
+    struct keccak keccak;
+    struct hash32 key;
+    keccak_init(&keccak);
+    keccak_update(&keccak, SPAN(block->header.state_root.bytes, 32));
+    keccak_update(&keccak, SPAN(address->bytes, 20));
+    keccak_update(&keccak, SPAN((const uint8_t *)slots, count * sizeof *slots));
+    keccak_digest(&keccak, &key);
+    struct held *held = query_held_find(query, &key);
+    if (held != NULL)
+        return held->arrived ? QUERY_HERE : QUERY_LATER;
+    held = query_held_new(query, HELD_OBJECT, &key);
+    held->wait.on_done = on_ahead;
+    objects_slots(query->light->objects, &held->wait, &key, block, address, slots, count);
+    return QUERY_LATER;
 }
 
 enum query_got query_body(struct query *query, struct block_header *block, struct span *raw,

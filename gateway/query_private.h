@@ -6,7 +6,7 @@
 #include "les/base/limits.h"
 #include "les/base/table.h"
 
-enum held_kind { HELD_NUMBER, HELD_HASH, HELD_RANGE, HELD_OBJECT, HELD_OP };
+enum held_kind { HELD_NUMBER, HELD_HASH, HELD_RANGE, HELD_OBJECT, HELD_OP, HELD_WORK };
 
 /* Something that was asked for and did not come at once. */
 struct held {
@@ -24,6 +24,9 @@ struct held {
     bool absent;
     struct les_tx_status tx_status;
     struct hash32 server;
+    /* HELD_WORK */
+    void *work;
+    void (*abandon)(void *work); /* the query is gone, whether it has arrived or not */
 };
 
 struct query {

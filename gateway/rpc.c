@@ -199,6 +199,9 @@ void rpc_call_ended(struct call *call)
 static void free_request(void *pointer)
 {
     struct rpc_request *request = pointer;
+    request->released = true;
+    if (request->holds > 0)
+        return;
     for (size_t i = 0; i < request->calls_count; i++) {
         json_free(request->calls[i].params);
         buf_free(&request->calls[i].out);
@@ -206,6 +209,19 @@ static void free_request(void *pointer)
     }
     request_free_chunks(request);
     mem_free(request);
+}
+
+struct rpc_request *call_hold(struct call *call)
+{
+    call->request->holds++;
+    return call->request;
+}
+
+void call_unhold(struct rpc_request *held)
+{
+    ASSERT(held->holds > 0);
+    if (--held->holds == 0 && held->released)
+        free_request(held);
 }
 
 static bool reply_due(const struct call *call)

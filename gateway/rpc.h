@@ -51,6 +51,10 @@ uint64_t call_due_ms(const struct call *call); /* the deadline, on loop_now_ms *
 
 /* Memory that lives as long as the call, zeroed, never NULL. */
 void *call_alloc(struct call *call, size_t size);
+/* For work off the loop: the memory of call_alloc stays until call_unhold, also when call is long
+ * gone. Both are for the loop's thread. */
+struct rpc_request *call_hold(struct call *call);
+void call_unhold(struct rpc_request *held);
 /* The handler's own pointer, for what comes back later. */
 void call_set_state(struct call *call, void *state);
 void *call_state(const struct call *call);

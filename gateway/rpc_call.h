@@ -47,6 +47,8 @@ struct rpc_request {
     bool too_large;  /* the answers passed RPC_BATCH_RESULTS_MAX: what is not answered yet will not
                         be */
     bool finished;
+    bool released;  /* done, but somebody holds its memory */
+    unsigned holds; /* call_hold */
     size_t calls_count, left;
     size_t results_size; /* of the answers so far */
     struct chunk *chunks;

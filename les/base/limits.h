@@ -205,6 +205,8 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 /* ---- les/evm ---- */
 #define EVM_MEMORY_MAX       MIB(256) /* of one frame; 2^37 gas would be needed to reach it */
 #define EVM_CODE_CACHE_BYTES MIB(32)  /* analysed code that one executor keeps */
+#define WITNESS_WANTS_MAX    2048     /* values that one run may find missing */
+#define RECALL_ENTRIES_MAX   16384    /* accounts and slots remembered as guesses; 200 bytes each */
 
 /* ---- gateway ---- */
 #define QUERY_HEAD_WAIT_MS                                                                         \
@@ -212,6 +214,16 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define QUERY_HEAD_POLL_MS 20
 #define QUERY_ROUNDS_MAX   256 /* runs of one method; each fetches something */
 #define QUERY_DOUBTED_MAX  8   /* servers whose word about one transaction did not hold */
+
+/* ---- gateway: execution ---- */
+#define EXEC_GAS_CAP_DEFAULT    50000000 /* of one call, go-ethereum */
+#define EXEC_TIMEOUT_DEFAULT_MS 5000     /* of one call on its worker, go-ethereum */
+#define EXEC_WORKERS_MAX        3  /* runs at once; the pool's fourth thread is for name look-ups */
+#define EXEC_ROUNDS_MAX         64 /* of fetching for one call */
+#define EXEC_GUESS_MS           100     /* a run over guesses that takes longer is cut short */
+#define EXEC_WITNESS_BYTES_MAX  MIB(64) /* proved values kept for one call */
+#define EXEC_CODE_BYTES         MIB(8)  /* analysed code kept for each worker */
+_Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other things too");
 
 /* ---- gateway: answers kept ---- */
 #define ANSWERS_AGAIN_MAX      256 /* texts of calls that are known without reading them */

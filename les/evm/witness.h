@@ -17,7 +17,7 @@
 enum witness_kind {
     WITNESS_ACCOUNT,
     WITNESS_SLOT,
-    WITNESS_CODE, /* key: the code's hash; zero: of an account that was itself a guess */
+    WITNESS_CODE, /* key: the code's hash */
     WITNESS_BLOCK_HASH,
     WITNESS_NODE /* a trie node, wanted to compute a root; see witness_want_node */
 };

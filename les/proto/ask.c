@@ -18,6 +18,7 @@ static const struct {
     [LES_ASK_RECEIPTS] = {LES_GET_RECEIPTS, true},
     [LES_ASK_CODE] = {LES_GET_CODE, true},
     [LES_ASK_PROOF] = {LES_GET_PROOFS_V2, true},
+    [LES_ASK_SLOTS] = {LES_GET_PROOFS_V2, true},
     [LES_ASK_CHT] = {LES_GET_HELPER_TRIE_PROOFS, true},
     [LES_ASK_BLOOM] = {LES_GET_HELPER_TRIE_PROOFS, false},
     [LES_ASK_SEND_TX] = {LES_SEND_TX_V2, true},
@@ -40,6 +41,8 @@ uint64_t ask_items(const struct les_op *op)
         return op->ask.headers.amount;
     if (op->kind == LES_ASK_BLOOM)
         return op->ask.bloom.sections;
+    if (op->kind == LES_ASK_SLOTS)
+        return 1 + op->ask.slots.keys_count;
     /* les.md 3.8: a server that limits bandwidth counts a transaction by its size. */
     if (op->kind == LES_ASK_SEND_TX)
         return 1 + op->ask.send_tx.envelope.size / 16384;
@@ -67,6 +70,22 @@ static void encode_bloom(struct buf *out, const struct les_op *op)
                                                          .section = op->ask.bloom.newest_section,
                                                          .key = SPAN(key10, 10),
                                                          .aux = LES_AUX_NONE});
+    }
+}
+
+static void encode_slots(struct buf *out, const struct les_op *op, enum les_account_form form)
+{
+    struct hash32 account_key, scratch;
+    keccak256(&account_key, SPAN(op->ask.slots.address.bytes, 20));
+    struct les_proof_item item = {.block_hash = op->ask.slots.block_hash,
+                                  .key = SPAN(account_key.bytes, 32),
+                                  .from_level = op->ask.slots.from_level};
+    les_proof_item_encode(out, &item);
+    item.account = account_field(&op->ask.slots.address, &scratch, form);
+    item.from_level = 0;
+    for (size_t i = 0; i < op->ask.slots.keys_count; i++) {
+        item.key = SPAN(op->ask.slots.keys[i].bytes, 32);
+        les_proof_item_encode(out, &item);
     }
 }
 
@@ -99,6 +118,9 @@ static void encode_op(struct buf *out, const struct les_op *op, enum les_account
                                     : SPAN_EMPTY,
                      .key = SPAN(op->ask.proof.key.bytes, 32),
                      .from_level = op->ask.proof.from_level});
+        return;
+    case LES_ASK_SLOTS:
+        encode_slots(out, op, form);
         return;
     case LES_ASK_CHT:
         cht_key(key8, op->ask.cht.number);
@@ -213,6 +235,7 @@ static bool split(struct ask_reply *reply, struct span data)
             keccak256(&reply->hashes[i], reply->items[i]);
         return true;
     case LES_ASK_PROOF:
+    case LES_ASK_SLOTS:
         reply->nodes = trie_nodes_new(data, REPLY_NODES_MAX);
         return reply->nodes != NULL;
     case LES_ASK_CHT:
@@ -237,8 +260,8 @@ struct ask_reply *ask_reply_new(const struct les_message *message, struct span d
     for (size_t i = 0; i < message->ops_count; i++)
         reply->cancelled += message->ops[i] == NULL;
     reply->data = data;
-    if (message->kind != LES_ASK_PROOF && message->kind != LES_ASK_TX_STATUS &&
-        message->kind != LES_ASK_SEND_TX) {
+    if (message->kind != LES_ASK_PROOF && message->kind != LES_ASK_SLOTS &&
+        message->kind != LES_ASK_TX_STATUS && message->kind != LES_ASK_SEND_TX) {
         reply->items = mem_alloc(REPLY_ITEMS_MAX * sizeof *reply->items);
         reply->used = mem_alloc(REPLY_ITEMS_MAX * sizeof *reply->used);
     }
@@ -382,11 +405,13 @@ struct joined_source {
     struct trie_source *reply;
     struct trie_source *known;
     struct les_op *op;
+    bool last_known; /* the last node was the caller's */
 };
 
 static bool on_get_node(struct trie_source *source, const struct hash32 *hash, struct span *node)
 {
     struct joined_source *joined = container_of(source, struct joined_source, source);
+    joined->last_known = false;
     if (joined->reply->get(joined->reply, hash, node)) {
         struct les_op *op = joined->op;
         if (op != NULL && op->answer.proof.nodes_count < TRIE_DEPTH_MAX) {
@@ -395,13 +420,14 @@ static bool on_get_node(struct trie_source *source, const struct hash32 *hash, s
         }
         return true;
     }
+    joined->last_known = true;
     return joined->known != NULL && joined->known->get(joined->known, hash, node);
 }
 
 static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, const char **why)
 {
     struct joined_source joined = {
-        {on_get_node}, trie_nodes_source(reply->nodes), op->ask.proof.known, op};
+        {on_get_node}, trie_nodes_source(reply->nodes), op->ask.proof.known, op, false};
     struct trie_walk walk;
     op->answer.proof.nodes_count = 0;
     enum trie_result result =
@@ -411,6 +437,13 @@ static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, 
     case TRIE_ABSENT:
         op->answer.proof.result = result;
         op->answer.proof.value = walk.value;
+        if (!joined.last_known || result == TRIE_ABSENT)
+            return ASK_GOOD;
+        /* The caller's node may be gone from its cache when this op's turn comes. */
+        if (walk.value.size > LES_LEAF_SIZE_MAX)
+            return ASK_EMPTY;
+        memcpy(op->answer.proof.value_copy, walk.value.data, walk.value.size);
+        op->answer.proof.value = SPAN(op->answer.proof.value_copy, walk.value.size);
         return ASK_GOOD;
     case TRIE_MISSING:
         return ASK_EMPTY;
@@ -419,6 +452,41 @@ static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, 
     }
     *why = "a proof that does not hold";
     return ASK_LIE;
+}
+
+static enum ask_verdict verdict_of(enum trie_result result, const char **why)
+{
+    if (result == TRIE_FOUND || result == TRIE_ABSENT)
+        return ASK_GOOD;
+    *why = "a proof that does not hold";
+    return result == TRIE_MISSING ? ASK_EMPTY : ASK_LIE;
+}
+
+/* The account first; its storage root is what the slots hang on. */
+static enum ask_verdict check_slots(struct ask_reply *reply, struct les_op *op, const char **why)
+{
+    struct joined_source joined = {
+        {on_get_node}, trie_nodes_source(reply->nodes), op->ask.slots.known, NULL, false};
+    struct trie_walk walk;
+    struct hash32 account_key;
+    struct account account;
+    keccak256(&account_key, SPAN(op->ask.slots.address.bytes, 20));
+    op->answer.nodes = reply->nodes;
+    enum trie_result result =
+        trie_walk(&walk, &joined.source, &op->ask.slots.state_root, SPAN(account_key.bytes, 32));
+    if (result != TRIE_FOUND)
+        return verdict_of(result, why);
+    *why = "a malformed account";
+    if (!account_decode(&account, walk.value))
+        return ASK_LIE;
+    for (size_t i = 0; i < op->ask.slots.keys_count; i++) {
+        result = trie_walk(&walk, &joined.source, &account.storage_root,
+                           SPAN(op->ask.slots.keys[i].bytes, 32));
+        enum ask_verdict verdict = verdict_of(result, why);
+        if (verdict != ASK_GOOD)
+            return verdict;
+    }
+    return ASK_GOOD;
 }
 
 static enum ask_verdict check_cht(struct ask_reply *reply, struct les_op *op, const char **why)
@@ -484,6 +552,8 @@ enum ask_verdict ask_check(struct ask_reply *reply, struct les_op *op, size_t po
         return check_item(reply, op, position, why);
     case LES_ASK_PROOF:
         return check_proof(reply, op, why);
+    case LES_ASK_SLOTS:
+        return check_slots(reply, op, why);
     case LES_ASK_CHT:
         return check_cht(reply, op, why);
     case LES_ASK_BLOOM:

@@ -271,6 +271,7 @@ static bool can_have(const struct les_server *server, const struct les_op *op, u
         return status->has_serve_chain_since && op->block_number >= status->serve_chain_since;
     case LES_ASK_CODE:
     case LES_ASK_PROOF:
+    case LES_ASK_SLOTS:
         return status->has_serve_state_since && op->block_number >= status->serve_state_since &&
                (!status->has_serve_recent_state || status->serve_recent_state == 0 ||
                 op->block_number + status->serve_recent_state > server->head.block.number + 4);
@@ -566,16 +567,19 @@ static void on_empty(struct les_op *op, const struct les_server *server)
     }
 }
 
+/* Its request has the field that two forms are in use for. */
+static bool names_account(const struct les_message *message, const struct les_op *op)
+{
+    return (message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
+           message->kind == LES_ASK_SLOTS || message->kind == LES_ASK_CODE;
+}
+
 /* Both sides may disagree about the account field: then the other form is tried once, at the same
  * server (les.md 3.6). */
 static bool try_other_form(struct les_server *server, const struct les_message *message,
                            const struct les_op *op)
 {
-    if (server->account_form_sure)
-        return false;
-    bool named = (message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
-                 message->kind == LES_ASK_CODE;
-    if (!named)
+    if (server->account_form_sure || !names_account(message, op))
         return false;
     server->account_form_sure = true;
     server->account_form =
@@ -626,8 +630,7 @@ static void settle_op(struct les_server *server, struct les_message *message, st
 {
     switch (verdict) {
     case ASK_GOOD:
-        if ((message->kind == LES_ASK_PROOF && op->ask.proof.in_storage) ||
-            message->kind == LES_ASK_CODE)
+        if (names_account(message, op))
             server->account_form_sure = true;
         op->answered_by = server->id;
         finish_now(op, STATUS_OK);

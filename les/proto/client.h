@@ -25,6 +25,7 @@ enum les_kind {
     LES_ASK_RECEIPTS,  /* receipts under a known root */
     LES_ASK_CODE,      /* code with a known hash */
     LES_ASK_PROOF,     /* a key of the account trie or of a storage trie under a known root */
+    LES_ASK_SLOTS,     /* an account and slots of it, whose storage root nobody knows yet */
     LES_ASK_CHT,       /* header of a number, proved from a CHT root */
     LES_ASK_BLOOM,     /* bit vectors of one section, proved from a BloomTrie root */
     LES_ASK_SEND_TX,   /* cannot be proved */
@@ -41,6 +42,7 @@ struct les_cost_note {
 };
 
 #define LES_OP_SERVERS_MAX 8
+#define LES_LEAF_SIZE_MAX  128 /* an account has up to 110 bytes, a slot 33 */
 
 /* One question. Embedded in its owner; must not move, and its memory must stay, until on_done was
  * called. Set kind, ask, on_done and what else is needed, zero the rest, then les_start. on_done
@@ -75,6 +77,15 @@ struct les_op {
             unsigned from_level;       /* nodes of the path that known already has */
             struct trie_source *known; /* nodes the caller has; may be NULL if from_level is 0 */
         } proof;
+        struct {
+            struct hash32 block_hash;
+            struct hash32 state_root;
+            struct address20 address;
+            unsigned from_level;       /* of the account's path: nodes that known already has */
+            const struct hash32 *keys; /* keccak(slot); must live as long as the op */
+            size_t keys_count;         /* 1..LES_SLOTS_KEYS_MAX */
+            struct trie_source *known; /* may be NULL if from_level is 0 */
+        } slots;
         struct {
             uint64_t number;
             uint64_t section; /* newest section of the checkpoint */
@@ -115,12 +126,15 @@ struct les_op {
         struct {
             enum trie_result result; /* FOUND or ABSENT */
             struct span value;
+            uint8_t value_copy[LES_LEAF_SIZE_MAX]; /* behind value, when it came out of known */
             /* The nodes of the reply that lie on this op's path, in path order: to be kept by hash.
              */
             struct hash32 node_hashes[TRIE_DEPTH_MAX];
             struct span nodes[TRIE_DEPTH_MAX];
             size_t nodes_count;
         } proof;
+        struct trie_nodes *nodes; /* slots: those marked as used are to be kept by hash; with what
+                                     was known they prove the account and every slot */
         struct {
             struct span header; /* raw */
             struct u256 td;
@@ -148,6 +162,7 @@ struct les_op {
     struct task finish;
 };
 #define LES_BLOOM_SECTIONS_MAX 16
+#define LES_SLOTS_KEYS_MAX     48 /* go-ethereum answers 64 items of one message */
 
 void les_start(struct les_client *client, struct les_op *op);
 void les_cancel(
