@@ -79,6 +79,16 @@ static void outcome_reset(struct block_outcome *outcome)
     buf_clear(&outcome->requests);
 }
 
+static void open_state(struct block_run *run)
+{
+    const struct block_place *place = run->place;
+    run->state = place->state;
+    if (run->state != NULL)
+        return;
+    evm_store_backend_init(&run->backend, place->store, &run->outcome->state_root);
+    run->state = run->own_state = evm_state_new(&run->backend.backend, place->codes);
+}
+
 struct block_run *block_run_open(const struct block_place *place,
                                  const struct hash32 *parent_state_root,
                                  const struct header *header, struct block_outcome *outcome)
@@ -88,15 +98,14 @@ struct block_run *block_run_open(const struct block_place *place,
     run->place = place;
     run->header = header;
     run->outcome = outcome;
-    run->parent_state_root = *parent_state_root;
     run->revision = evm_revision_of(chainspec_fork(place->spec, header));
-    evm_store_backend_init(&run->backend, place->store, parent_state_root);
-    run->state = evm_state_new(&run->backend.backend, place->codes);
+    if (parent_state_root != NULL)
+        outcome->state_root = *parent_state_root;
+    open_state(run);
     struct evm_config config = {.revision = run->revision,
                                 .state = run->state,
                                 .crypto = place->crypto,
                                 .precompiles = place->precompiles,
-                                .tracer = place->tracer,
                                 .cancel = place->cancel};
     run->evm = evm_new(&config);
     run->txs = (struct tx_place){.evm = run->evm,
@@ -104,7 +113,6 @@ struct block_run *block_run_open(const struct block_place *place,
                                  .revision = run->revision,
                                  .block = &run->block,
                                  .crypto = place->crypto};
-    outcome->state_root = *parent_state_root;
     if (!fields_fit(run)) {
         (void)block_fail(run, BLOCK_FAULT_FIELDS);
     } else if (!fill_block(run)) {
@@ -121,12 +129,17 @@ struct evm_state *block_run_state(struct block_run *run)
     return run->state;
 }
 
+void block_run_trace(struct block_run *run, struct evm_tracer *tracer)
+{
+    run->tracer = tracer;
+}
+
 void block_run_free(struct block_run *run)
 {
     if (run == NULL)
         return;
     evm_free(run->evm);
-    evm_state_free(run->state);
+    evm_state_free(run->own_state);
     buf_free(&run->envelopes);
     buf_free(&run->deposits);
     mem_free(run->envelope_sizes);
@@ -221,7 +234,9 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope)
         return block_fail(run, BLOCK_FAULT_TX_MALFORMED);
     if (tx_sender(&sender, &tx, run->place->crypto, run->revision >= EVM_HOMESTEAD) != TX_VALID)
         return block_fail(run, BLOCK_FAULT_TX_SENDER);
+    evm_set_tracer(run->evm, run->tracer);
     outcome->refusal = tx_execute(&run->txs, &tx, &sender, NULL, &result);
+    evm_set_tracer(run->evm, NULL);
     if (outcome->refusal == TX_REFUSAL_STOPPED) {
         outcome->end = result.end;
         return block_fail(run, BLOCK_FAULT_STOPPED);
@@ -232,6 +247,8 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope)
     outcome->gas_used += result.gas_used;
     outcome->blob_gas_used += result.blob_gas_used;
     keep_result(outcome, &result);
+    if (run->place->store == NULL)
+        return BLOCK_FAULT_NONE;
     enum block_fault fault = block_system_deposits(run);
     return fault == BLOCK_FAULT_NONE ? add_receipt(run, &tx, &result) : fault;
 }
@@ -253,6 +270,7 @@ static void receipts_root(struct block_run *run)
 enum block_fault block_run_close(struct block_run *run, struct span uncles, struct span withdrawals)
 {
     struct block_outcome *outcome = run->outcome;
+    ASSERT(run->place->store != NULL);
     if (is_final(outcome->fault))
         return outcome->fault;
     enum block_fault fault = block_system_requests(run);

@@ -11,10 +11,11 @@ struct block_run {
     struct block_outcome *outcome;
     enum evm_revision revision;
     bool proof_of_work; /* rewards are paid */
-    struct hash32 parent_state_root;
     struct evm_store_backend backend;
+    struct evm_state *own_state; /* NULL when the place has one */
     struct evm_state *state;
     struct evm *evm;
+    struct evm_tracer *tracer;
     struct evm_block block;
     struct tx_place txs;
     struct buf envelopes; /* of receipts, one after the other */

@@ -53,6 +53,11 @@ void evm_set_tx(struct evm *evm, const struct evm_tx *tx)
     evm->tx = *tx;
 }
 
+void evm_set_tracer(struct evm *evm, struct evm_tracer *tracer)
+{
+    evm->tracer = tracer;
+}
+
 enum evm_precompile evm_unsupported(const struct evm *evm)
 {
     return evm->unsupported;
@@ -263,8 +268,6 @@ static enum evm_end enter(struct evm *evm, const struct evm_call *call, size_t d
 static enum evm_end settle_creation(struct evm *evm, struct evm_frame *frame)
 {
     struct span code = frame->output;
-    if (code.size > evm->schedule->code_size_max)
-        return EVM_END_CODE_SIZE;
     if (evm->revision >= EVM_LONDON && code.size > 0 && code.data[0] == 0xef)
         return EVM_END_CODE_PREFIX;
     int64_t cost = (int64_t)code.size * EVM_CODE_BYTE;
@@ -274,6 +277,9 @@ static enum evm_end settle_creation(struct evm *evm, struct evm_frame *frame)
         frame->output = SPAN_EMPTY; /* EIP-2: before it, the contract stays without code */
         return EVM_END_SUCCESS;
     }
+    if (code.size >
+        evm->schedule->code_size_max) /* after the price: the order shows in the error */
+        return EVM_END_CODE_SIZE;
     frame->gas -= cost;
     if (code.size > 0)
         evm_state_set_code(evm->state, frame->account, code);
@@ -293,7 +299,8 @@ static enum evm_end leave(struct evm *evm, struct evm_frame *frame, enum evm_end
     out->output = keeps_gas ? frame->output : SPAN_EMPTY;
     evm_code_release(frame->code);
     frame->code = NULL;
-    trace_exit(evm, evm->depth, end, frame->gas_given, out);
+    struct outcome seen = {out->gas, frame->output};
+    trace_exit(evm, evm->depth, end, frame->gas_given, &seen);
     return end;
 }
 

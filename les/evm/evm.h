@@ -100,6 +100,12 @@ struct evm_step {
     struct span memory;
     struct span return_data;
     const struct address20 *self;
+    bool is_static;
+    enum evm_revision revision;
+    /* A tracer may look things up, also what the run itself did not ask for: the run goes on if
+     * that is missing, and evm_state_missing tells. */
+    struct evm_state *state;
+    struct evm_account *account; /* of self */
 };
 enum evm_call_kind {
     EVM_CALL,
@@ -114,14 +120,21 @@ struct evm_tracer;
 struct evm_tracer_ops {
     void (*on_step)(struct evm_tracer *tracer, const struct evm_step *step);
     /* The instruction of the last step is paid for and, unless it is a call or creation whose frame
-     * comes next, done. Its cost is the step's gas less gas_left, for calls with what they pass on;
-     * on EVM_END_OUT_OF_GAS gas_left is negative. */
+     * comes next, done. Its cost is the step's gas less gas_left, for calls with what they pass on,
+     * for creations without. When it failed that is only what was charged until then
+     * (les/evm/fault.h knows the rest). The stack that the step showed is changed, except when it
+     * failed. */
     void (*on_step_end)(struct evm_tracer *tracer, enum evm_end end, int64_t gas_left);
     void (*on_enter)(struct evm_tracer *tracer, enum evm_call_kind kind, unsigned depth,
                      const struct address20 *from, const struct address20 *to,
                      const struct u256 *value, struct span input, uint64_t gas);
+    /* output: what the frame returned, also the code that a creation was refused for. */
     void (*on_exit)(struct evm_tracer *tracer, unsigned depth, enum evm_end end, uint64_t gas_used,
                     struct span output);
+    /* A log, until the frame that made it, or one around it, fails. index counts within the
+     * transaction; what was undone counts no more. Borrowed. */
+    void (*on_log)(struct evm_tracer *tracer, const struct evm_log *log, struct span data,
+                   size_t index);
 };
 struct evm_tracer {
     const struct evm_tracer_ops *ops;
@@ -142,7 +155,8 @@ struct evm_config {
 struct evm *evm_new(const struct evm_config *config);
 void evm_free(struct evm *evm);
 void evm_set_block(struct evm *evm, const struct evm_block *block); /* copied */
-void evm_set_tx(struct evm *evm, const struct evm_tx *tx); /* copied; blob_hashes borrowed */
+void evm_set_tx(struct evm *evm, const struct evm_tx *tx);       /* copied; blob_hashes borrowed */
+void evm_set_tracer(struct evm *evm, struct evm_tracer *tracer); /* between messages */
 /* Runs message. The caller has raised the sender's nonce and warmed what the transaction warms; the
  * value is moved here. On anything but SUCCESS the state is as before the message; with
  * evm_end_is_engine it is undefined. */

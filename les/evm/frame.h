@@ -166,6 +166,11 @@ EVM_OPCODES(X, )
 #undef X_S
 #undef X_F
 
+/* Gas of a store to a loaded slot, and what it changes in the refund, without the surcharge of a
+ * cold slot. */
+int64_t evm_store_gas(const struct evm_schedule *schedule, const struct evm_slot *slot,
+                      const struct u256 *value, int64_t *refund);
+
 /* interp.c: runs the frame at evm->depth until it ends or calls (EVM_CALLING: evm->call says what).
  */
 enum evm_end evm_interpret(struct evm *evm, struct evm_frame *frame);

@@ -46,14 +46,24 @@ static void trace_step(struct evm *evm, const struct evm_frame *frame)
         .memory = SPAN(frame->memory, frame->memory_size),
         .return_data = frame->return_data,
         .self = &frame->self,
+        .is_static = frame->is_static,
+        .revision = evm->revision,
+        .state = evm->state,
+        .account = frame->account,
     };
     evm->tracer->ops->on_step(evm->tracer, &step);
 }
 
 static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
 {
-    if (evm->tracer->ops->on_step_end != NULL)
-        evm->tracer->ops->on_step_end(evm->tracer, end, gas);
+    if (evm->tracer->ops->on_step_end == NULL)
+        return;
+    if (end == EVM_CALLING) {
+        bool creates = evm->call.kind == EVM_CREATE || evm->call.kind == EVM_CREATE2;
+        gas += creates ? evm->call.gas : 0;
+        end = EVM_RUNNING;
+    }
+    evm->tracer->ops->on_step_end(evm->tracer, end, gas);
 }
 
 #define SAVE()                                                                                     \

@@ -72,6 +72,6 @@ bad_jump:
 stop:
     SAVE();
     if (traced)
-        trace_step_end(evm, end == EVM_CALLING ? EVM_RUNNING : end, gas);
+        trace_step_end(evm, end, gas);
     return end;
 }

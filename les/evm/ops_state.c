@@ -101,8 +101,8 @@ EVM_OP(SLOAD)
 }
 
 /* Gas of a store, and what it changes in the refund. EIP-1283, EIP-2200, EIP-2929, EIP-3529. */
-static int64_t store_gas(const struct evm_schedule *schedule, const struct evm_slot *slot,
-                         const struct u256 *value, int64_t *refund)
+int64_t evm_store_gas(const struct evm_schedule *schedule, const struct evm_slot *slot,
+                      const struct u256 *value, int64_t *refund)
 {
     bool current_zero = u256_is_zero(&slot->value), value_zero = u256_is_zero(value);
     bool original_zero = u256_is_zero(&slot->original);
@@ -141,7 +141,7 @@ EVM_OP(SSTORE)
     if (!evm_state_load_slot(evm->state, slot))
         return EVM_END_MISSING;
     int64_t refund;
-    if (!frame_charge(frame, store_gas(evm->schedule, slot, &top[-1], &refund)))
+    if (!frame_charge(frame, evm_store_gas(evm->schedule, slot, &top[-1], &refund)))
         return EVM_END_OUT_OF_GAS;
     evm_state_refund(evm->state, refund);
     if (!u256_equal(&slot->value, &top[-1]))
@@ -182,6 +182,12 @@ static enum evm_end add_log(struct evm *evm, struct evm_frame *frame, const stru
     for (unsigned i = 0; i < topics_count; i++)
         word_save(topics[i].bytes, &top[-2 - (int)i]);
     evm_state_log(evm->state, &frame->self, topics, topics_count, SPAN(frame->memory + at, size));
+    if (evm->tracer != NULL && evm->tracer->ops->on_log != NULL) {
+        size_t count;
+        const struct evm_log *logs = evm_state_logs(evm->state, &count);
+        evm->tracer->ops->on_log(evm->tracer, &logs[count - 1], SPAN(frame->memory + at, size),
+                                 count - 1);
+    }
     return EVM_RUNNING;
 }
 

@@ -118,10 +118,12 @@ const char *block_fault_text(enum block_fault fault);
 struct block_place {
     const struct chainspec *spec;
     const struct crypto *crypto;
-    struct node_store *store;                     /* holds the parent's state; gets the new one */
-    struct evm_code_cache *codes;                 /* NULL: none is kept */
+    struct node_store *store;     /* holds the parent's state; gets the new one. NULL, with state: a
+                                     replay, which makes no receipts and no roots */
+    struct evm_state *state;      /* NULL: one of its own over store. Else the parent's state, which
+                                     then is the state after what was run */
+    struct evm_code_cache *codes; /* NULL: none is kept */
     const struct evm_precompile_ops *precompiles; /* NULL: none */
-    struct evm_tracer *tracer;                    /* NULL: none */
     const _Atomic bool *cancel;                   /* NULL: never */
     /* Hashes of ancestors of the block under execution. */
     enum evm_lookup (*block_hash)(void *owner, uint64_t number, struct hash32 *out);
@@ -153,7 +155,8 @@ enum block_fault block_execute(const struct block_place *place,
 
 /* The same in steps, for a chain that makes its own blocks: open, add transactions, close; then
  * outcome has what the header needs. header: parent_hash, coinbase, number, timestamp, gas_limit,
- * difficulty, mix_hash and the fields of the fork are set. */
+ * difficulty, mix_hash and the fields of the fork are set. A replay of a part of a block is opened
+ * in the same way, and not closed; parent_state_root may then be NULL. */
 struct block_run;
 struct block_run *block_run_open(const struct block_place *place,
                                  const struct hash32 *parent_state_root,
@@ -165,6 +168,8 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope) WARN
 enum block_fault block_run_close(struct block_run *run, struct span uncles,
                                  struct span withdrawals) WARN_UNUSED;
 struct evm_state *block_run_state(struct block_run *run);
+/* Sees the transactions that are added from now on, nothing else; NULL: nobody. */
+void block_run_trace(struct block_run *run, struct evm_tracer *tracer);
 void block_run_free(struct block_run *run);
 
 /* EIP-225: who sealed header. The digest that a signer signs is of the header without the last 65

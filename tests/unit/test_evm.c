@@ -711,7 +711,10 @@ static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_en
 
 Test(evm, a_tracer_sees_every_step_and_every_frame_and_changes_nothing)
 {
-    static const struct evm_tracer_ops ops = {on_step, on_step_end, on_enter, on_exit_frame};
+    static const struct evm_tracer_ops ops = {.on_step = on_step,
+                                              .on_step_end = on_step_end,
+                                              .on_enter = on_enter,
+                                              .on_exit = on_exit_frame};
     struct counter counter = {.tracer = {&ops}};
     struct world world;
     world_start(&world, EVM_SHANGHAI);
