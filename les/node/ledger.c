@@ -159,7 +159,7 @@ struct ledger *ledger_new(const struct ledger_config *config, const struct heade
                                          .crypto = config->crypto,
                                          .store = config->store,
                                          .codes = ledger->codes,
-                                         .precompiles = config->precompiles,
+                                         .precompiles = evm_precompile_curves(),
                                          .block_hash = on_block_hash,
                                          .owner = ledger};
     static const uint8_t NO_UNCLES[] = {0xc0};

@@ -38,7 +38,6 @@ struct ledger;
 struct ledger_config {
     const struct chainspec *spec;                 /* must outlive the ledger */
     const struct crypto *crypto;                  /* likewise */
-    const struct evm_precompile_ops *precompiles; /* may be NULL */
     struct log *log;                              /* may be NULL */
     struct node_store *store; /* holds state and code of the genesis; must outlive the ledger */
     uint64_t section_size;    /* of helper tries; 0: CHT_SECTION_SIZE */

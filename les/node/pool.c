@@ -3,6 +3,7 @@
 #include "les/base/limits.h"
 #include "les/eth/keccak.h"
 #include "les/eth/u256.h"
+#include "les/evm/kzg.h"
 
 struct pool_tx {
     struct pool_tx *next; /* of all, oldest first */
@@ -17,6 +18,7 @@ struct pool_tx {
 struct pool {
     struct ledger *ledger;
     const struct crypto *crypto;
+    struct kzg *kzg; /* NULL: this build cannot check blobs */
     struct u256 price_min;
     struct hash_map txs;
     struct pool_tx *first, **last;
@@ -28,6 +30,7 @@ struct pool *pool_new(struct ledger *ledger, const struct crypto *crypto,
     struct pool *pool = mem_alloc(sizeof(*pool));
     *pool = (struct pool){.ledger = ledger, .crypto = crypto, .price_min = *price_min};
     pool->last = &pool->first;
+    pool->kzg = kzg_new();
     return pool;
 }
 
@@ -46,6 +49,7 @@ void pool_free(struct pool *pool)
         tx_free(entry);
     }
     hash_map_free(&pool->txs);
+    kzg_free(pool->kzg);
     mem_free(pool);
 }
 
@@ -150,6 +154,27 @@ static const char *check(const struct pool *pool, const struct tx *tx, struct ad
     return check_gas(tx, fork);
 }
 
+/* The costliest check, so the last one. EIP-7594: from Osaka on the proofs are those of cells. */
+static const char *check_blobs(const struct pool *pool, struct span envelope)
+{
+    struct tx_sidecar sidecar;
+    if (!tx_sidecar_of(&sidecar, envelope))
+        return NULL;
+    unsigned wanted = next_fork(pool) >= FORK_OSAKA;
+    if (sidecar.version != wanted)
+        return wanted == 1 ? "unexpected sidecar version, want: 1, got: 0"
+                           : "unexpected sidecar version, want: 0, got: 1";
+    switch (kzg_check(pool->kzg, &sidecar)) {
+    case KZG_PROVED:
+        return NULL;
+    case KZG_NOT_PROVED:
+        return "invalid blob: a KZG proof does not hold";
+    case KZG_ABSENT:
+        break;
+    }
+    return "blobs cannot be checked: this build has no c-kzg";
+}
+
 /* ---- taking in ---- */
 
 /* A tenth more than before, as go-ethereum asks. */
@@ -201,6 +226,8 @@ const char *pool_add(struct pool *pool, struct span envelope)
         }
         why = check(pool, &tx, &sender);
     }
+    if (why == NULL)
+        why = check_blobs(pool, envelope);
     if (why == NULL)
         why = make_room(pool, &tx, &sender);
     if (why == NULL) {

@@ -12,7 +12,8 @@ struct pool *pool_new(struct ledger *ledger, const struct crypto *crypto,
                       const struct u256 *price_min);
 void pool_free(struct pool *pool);
 
-/* Takes a transaction in; envelope is copied, with blobs or without. NULL: it is in the pool (also
+/* Takes a transaction in; envelope is copied, without the blobs. Blobs that come with it must be
+ * proved; in a build without c-kzg they are refused. NULL: it is in the pool (also
  * when it was before). Otherwise why not, static text. */
 const char *pool_add(struct pool *pool, struct span envelope) WARN_UNUSED;
 enum pool_state { POOL_UNKNOWN, POOL_QUEUED /* a nonce before it is missing */, POOL_PENDING };

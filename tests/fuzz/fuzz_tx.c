@@ -73,8 +73,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ASSERT(again.size == size && memcmp(again.data, data, size) == 0);
         check(&tx, crypto);
     }
-    if (tx_decode_network(&tx, SPAN(data, size), &scratch) == TX_VALID)
+    if (tx_decode_network(&tx, SPAN(data, size), &scratch) == TX_VALID) {
+        struct tx_sidecar sidecar;
         check(&tx, crypto);
+        if (tx_sidecar_of(&sidecar, SPAN(data, size)))
+            ASSERT(sidecar.count == tx.blob_hashes_count);
+    }
     buf_free(&again);
     buf_free(&scratch);
     crypto_free(crypto);

@@ -253,6 +253,76 @@ Test(devchain, pool_refuses_with_the_words_of_go_ethereum)
     place_free(place);
 }
 
+/* ---- blobs ---- */
+
+static void add_strings(struct buf *out, const uint8_t *string, size_t size, size_t count)
+{
+    size_t mark = rlp_list_begin(out);
+    for (size_t i = 0; i < count; i++)
+        rlp_add_bytes(out, SPAN(string, size));
+    rlp_list_end(out, mark);
+}
+
+/* A transaction with the polynomial that is zero, or says so: commitment and proofs are infinity.
+ */
+static const char *add_blob(struct place *place, unsigned version, bool zero)
+{
+    static uint8_t blob[131072];
+    static const uint8_t infinity[48] = {0xc0};
+    struct u256 gwei = u256_from_u64(1000000000);
+    struct buf hashes = {0}, envelope = {0}, network = {0};
+    struct hash32 hash;
+    struct tx tx = {.type = TX_BLOB,
+                    .has_chain_id = true,
+                    .chain_id = place->chain_id,
+                    .max_fee = gwei,
+                    .max_priority_fee = gwei,
+                    .max_fee_per_blob_gas = gwei,
+                    .gas_limit = 21000,
+                    .has_to = true,
+                    .to = {{9}}};
+    sha256(&hash, SPAN(infinity, 48));
+    hash.bytes[0] = 1;
+    rlp_add_hash(&hashes, &hash);
+    tx.blob_hashes = buf_span(&hashes);
+    tx_sign(&envelope, &tx, place->crypto, &place->user);
+    blob[31] = zero ? 0 : 1;
+    buf_add_u8(&network, TX_BLOB);
+    size_t mark = rlp_list_begin(&network);
+    buf_add(&network, envelope.data + 1, envelope.size - 1);
+    if (version == 1)
+        rlp_add_u64(&network, 1);
+    add_strings(&network, blob, sizeof blob, 1);
+    add_strings(&network, infinity, 48, 1);
+    add_strings(&network, infinity, 48, version == 1 ? 128 : 1);
+    rlp_list_end(&network, mark);
+    const char *why = pool_add(place->pool, buf_span(&network));
+    buf_free(&hashes);
+    buf_free(&envelope);
+    buf_free(&network);
+    return why;
+}
+
+Test(devchain, blobs_that_are_not_proved_stay_outside)
+{
+    static const char *const SETTINGS[] = {CANCUN, CANCUN ",\"pragueTime\":0,\"osakaTime\":0"},
+                             *const VERSIONS[] = {"unexpected sidecar version, want: 0, got: 1",
+                                                  "unexpected sidecar version, want: 1, got: 0"};
+    bool able = evm_precompile_curves() != NULL;
+    for (unsigned version = 0; version < 2; version++) {
+        struct place *place = place_new(SETTINGS[version]);
+        cr_assert_str_eq(add_blob(place, 1 - version, true), VERSIONS[version]);
+        cr_assert_str_eq(add_blob(place, version, false),
+                         able ? "invalid blob: a KZG proof does not hold"
+                              : "blobs cannot be checked: this build has no c-kzg");
+        cr_assert_eq(pool_count(place->pool), 0u);
+        const char *why = add_blob(place, version, true);
+        cr_assert_eq(why == NULL, able, "%s", why);
+        cr_assert_eq(pool_count(place->pool), able ? 1u : 0u);
+        place_free(place);
+    }
+}
+
 Test(devchain, a_sender_cannot_fill_the_pool)
 {
     struct place *place = place_new(CANCUN);

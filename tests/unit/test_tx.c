@@ -311,6 +311,14 @@ static enum tx_fault decode_with(const struct sidecar *sidecar, bool canonical)
         cr_assert_eq(decoded.blob_hashes_count, 1);
     }
     bool appended = fault == TX_VALID && !canonical;
+    if (fault == TX_VALID) {
+        struct tx_sidecar parts;
+        cr_assert_eq(tx_sidecar_of(&parts, given), !canonical);
+        cr_assert_eq(parts.count, canonical ? 0 : sidecar->blobs_count);
+        cr_assert_eq(parts.version, canonical ? 0 : sidecar->version);
+        cr_assert_eq(parts.commitments.size, canonical ? 0 : 49 * sidecar->commitments_count);
+        cr_assert_eq(parts.proofs.size, canonical ? 0 : 49 * sidecar->proofs_count);
+    }
     cr_assert_eq(scratch.size, 6 + (appended ? envelope.size : 0));
     if (!canonical)
         cr_assert_eq(tx_decode(&decoded, given), TX_MALFORMED,

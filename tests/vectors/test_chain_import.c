@@ -52,6 +52,7 @@ static void import_chain(const char *genesis_path, const char *chain_path)
                                 .crypto = crypto,
                                 .store = store,
                                 .codes = codes,
+                                .precompiles = evm_precompile_curves(),
                                 .block_hash = on_block_hash,
                                 .owner = &import};
     struct hash32 root = genesis->header.state_root;

@@ -1,4 +1,4 @@
-# Sets CKZG_LIBRARY and CKZG_UNUSED (a pattern: the sources of les/evm that this build leaves out).
+# Sets CKZG_LIBRARY, CKZG_SETUP and CKZG_UNUSED (a pattern: the sources of les/evm that this build leaves out).
 # Target ckzg: the C sources of c-kzg and blst as the npm package c-kzg carries them, with flags of their own.
 # Without the package there is no library, and a run that needs KZG or BLS12-381 ends with an error that says so.
 set(LESGATE_CKZG_DIR "${CMAKE_CURRENT_LIST_DIR}/node_modules/c-kzg" CACHE PATH "the unpacked npm package c-kzg")
@@ -32,21 +32,22 @@ else()
   target_compile_definitions(ckzg PRIVATE __BLST_NO_ASM__)
 endif()
 
+set(CKZG_SETUP "${ckzg_deps}/c-kzg/trusted_setup.txt") # whole, for the tests
+
 # The points of the trusted setup that checking needs, as an array of bytes each. The file: the two counts, then a line
 # a point: G1 in Lagrange form, G2, G1 in monomial form.
-set(ckzg_setup "${ckzg_deps}/c-kzg/trusted_setup.txt")
-file(STRINGS "${ckzg_setup}" ckzg_lines)
+file(STRINGS "${CKZG_SETUP}" ckzg_lines)
 list(GET ckzg_lines 0 1 ckzg_counts)
 list(LENGTH ckzg_lines ckzg_count)
 if(NOT "${ckzg_counts}" STREQUAL "4096;65" OR NOT ckzg_count EQUAL 8259)
-  message(FATAL_ERROR "${ckzg_setup}: not a setup of 4096 and 65 points")
+  message(FATAL_ERROR "${CKZG_SETUP}: not a setup of 4096 and 65 points")
 endif()
 function(ckzg_bytes out digits)
   set(text "")
   foreach(line IN LISTS ARGN)
     string(LENGTH "${line}" size)
     if(NOT size EQUAL digits OR NOT line MATCHES "^[0-9a-f]+$")
-      message(FATAL_ERROR "${ckzg_setup}: not a point of ${digits} digits: ${line}")
+      message(FATAL_ERROR "${CKZG_SETUP}: not a point of ${digits} digits: ${line}")
     endif()
     string(REGEX REPLACE "(..)" "0x\\1," line "${line}")
     string(APPEND text "    {${line}},\n")
