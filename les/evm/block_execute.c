@@ -53,7 +53,7 @@ static bool fill_block(struct block_run *run)
         fee_blob_base(&block->blob_base_fee, header->excess_blob_gas, blobs->update_fraction);
         run->txs.blob_gas_left = blobs->max * EVM_BLOB_GAS;
     }
-    bool sealed = spec->clique && run->revision < EVM_PARIS;
+    bool sealed = spec->clique && run->revision < EVM_PARIS && run->place->evm == NULL;
     run->proof_of_work = !spec->clique && run->revision < EVM_PARIS;
     return !sealed || clique_signer(&block->coinbase, header, run->place->crypto);
 }
@@ -89,6 +89,20 @@ static void open_state(struct block_run *run)
     run->state = run->own_state = evm_state_new(&run->backend.backend, place->codes);
 }
 
+static void open_evm(struct block_run *run)
+{
+    const struct block_place *place = run->place;
+    struct evm_config config = {.revision = run->revision,
+                                .state = run->state,
+                                .crypto = place->crypto,
+                                .precompiles = place->precompiles,
+                                .cancel = place->cancel};
+    ASSERT(place->evm == NULL || place->state != NULL);
+    run->evm = place->evm;
+    if (run->evm == NULL)
+        run->evm = run->own_evm = evm_new(&config);
+}
+
 struct block_run *block_run_open(const struct block_place *place,
                                  const struct hash32 *parent_state_root,
                                  const struct header *header, struct block_outcome *outcome)
@@ -102,12 +116,7 @@ struct block_run *block_run_open(const struct block_place *place,
     if (parent_state_root != NULL)
         outcome->state_root = *parent_state_root;
     open_state(run);
-    struct evm_config config = {.revision = run->revision,
-                                .state = run->state,
-                                .crypto = place->crypto,
-                                .precompiles = place->precompiles,
-                                .cancel = place->cancel};
-    run->evm = evm_new(&config);
+    open_evm(run);
     run->txs = (struct tx_place){.evm = run->evm,
                                  .state = run->state,
                                  .revision = run->revision,
@@ -118,7 +127,8 @@ struct block_run *block_run_open(const struct block_place *place,
     } else if (!fill_block(run)) {
         (void)block_fail(run, BLOCK_FAULT_SIGNER);
     } else {
-        evm_set_block(run->evm, &run->block);
+        if (run->own_evm != NULL)
+            evm_set_block(run->evm, &run->block);
         outcome->fault = block_system_open(run);
     }
     return run;
@@ -138,7 +148,7 @@ void block_run_free(struct block_run *run)
 {
     if (run == NULL)
         return;
-    evm_free(run->evm);
+    evm_free(run->own_evm);
     evm_state_free(run->own_state);
     buf_free(&run->envelopes);
     buf_free(&run->deposits);
@@ -184,17 +194,26 @@ static void keep_receipt(struct block_run *run, const struct receipt *receipt)
         outcome->bloom.bytes[i] |= receipt->bloom.bytes[i];
 }
 
-static enum block_fault add_receipt(struct block_run *run, const struct tx *tx,
+static enum block_fault commit(struct block_run *run)
+{
+    const struct block_place *place = run->place;
+    struct hash32 *root = &run->outcome->state_root;
+    enum status status = place->commit != NULL ? place->commit(place->owner, run->state, root)
+                                               : evm_state_commit(run->state, place->store, root);
+    return status == STATUS_OK ? BLOCK_FAULT_NONE : block_fail(run, BLOCK_FAULT_STORE);
+}
+
+static enum block_fault add_receipt(struct block_run *run, enum tx_type type,
                                     const struct tx_result *result)
 {
     struct buf logs = {0};
-    struct receipt receipt = {.type = (uint8_t)tx->type,
+    struct receipt receipt = {.type = (uint8_t)type,
                               .status = result->end == EVM_END_SUCCESS,
                               .cumulative_gas = run->outcome->gas_used};
     if (run->revision < EVM_BYZANTIUM) { /* EIP-658 came after */
         receipt.has_state_root = true;
-        if (evm_state_commit(run->state, run->place->store, &run->outcome->state_root) != STATUS_OK)
-            return block_fail(run, BLOCK_FAULT_STORE);
+        if (commit(run) != BLOCK_FAULT_NONE)
+            return BLOCK_FAULT_STORE;
         receipt.state_root = run->outcome->state_root;
     }
     collect_logs(run, &logs, &receipt.bloom);
@@ -221,6 +240,20 @@ static bool is_final(enum block_fault fault)
            fault != BLOCK_FAULT_TX_SENDER && fault != BLOCK_FAULT_TX_REFUSED;
 }
 
+enum block_fault block_run_took(struct block_run *run, enum tx_type type,
+                                const struct tx_result *result)
+{
+    struct block_outcome *outcome = run->outcome;
+    outcome->fault = BLOCK_FAULT_NONE;
+    outcome->gas_used += result->gas_used;
+    outcome->blob_gas_used += result->blob_gas_used;
+    keep_result(outcome, result);
+    if (run->place->store == NULL)
+        return BLOCK_FAULT_NONE;
+    enum block_fault fault = block_system_deposits(run);
+    return fault == BLOCK_FAULT_NONE ? add_receipt(run, type, result) : fault;
+}
+
 enum block_fault block_run_add(struct block_run *run, struct span envelope)
 {
     struct tx tx;
@@ -243,14 +276,7 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope)
     }
     if (outcome->refusal != TX_REFUSAL_NONE)
         return block_fail(run, BLOCK_FAULT_TX_REFUSED);
-    outcome->fault = BLOCK_FAULT_NONE;
-    outcome->gas_used += result.gas_used;
-    outcome->blob_gas_used += result.blob_gas_used;
-    keep_result(outcome, &result);
-    if (run->place->store == NULL)
-        return BLOCK_FAULT_NONE;
-    enum block_fault fault = block_system_deposits(run);
-    return fault == BLOCK_FAULT_NONE ? add_receipt(run, &tx, &result) : fault;
+    return block_run_took(run, tx.type, &result);
 }
 
 /* ---- closing ---- */
@@ -283,9 +309,8 @@ enum block_fault block_run_close(struct block_run *run, struct span uncles, stru
         return fault;
     evm_state_end(run->state, run->revision >= EVM_SPURIOUS);
     receipts_root(run);
-    if (evm_state_commit(run->state, run->place->store, &outcome->state_root) != STATUS_OK)
-        return block_fail(run, BLOCK_FAULT_STORE);
-    return block_fail(run, BLOCK_FAULT_NONE);
+    fault = commit(run);
+    return fault == BLOCK_FAULT_NONE ? block_fail(run, BLOCK_FAULT_NONE) : fault;
 }
 
 static enum block_fault compare(const struct block_run *run)

@@ -14,6 +14,7 @@ struct block_run {
     struct evm_store_backend backend;
     struct evm_state *own_state; /* NULL when the place has one */
     struct evm_state *state;
+    struct evm *own_evm;
     struct evm *evm;
     struct evm_tracer *tracer;
     struct evm_block block;

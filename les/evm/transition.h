@@ -118,13 +118,17 @@ const char *block_fault_text(enum block_fault fault);
 struct block_place {
     const struct chainspec *spec;
     const struct crypto *crypto;
-    struct node_store *store;     /* holds the parent's state; gets the new one. NULL, with state: a
-                                     replay, which makes no receipts and no roots */
-    struct evm_state *state;      /* NULL: one of its own over store. Else the parent's state, which
-                                     then is the state after what was run */
-    struct evm_code_cache *codes; /* NULL: none is kept */
+    struct node_store *store; /* holds the parent's state; gets the new one. NULL, with state: a
+                                 replay, which makes no receipts and no roots */
+    struct evm_state *state;  /* NULL: one of its own over store. Else the parent's state, which
+                                 then is the state after what was run */
+    struct evm *evm; /* NULL: one of its own. Else one over state whose block is set: for blocks
+                        that are only simulated, whose seal is not looked at */
+    struct evm_code_cache *codes;                 /* NULL: none is kept */
     const struct evm_precompile_ops *precompiles; /* NULL: none */
     const _Atomic bool *cancel;                   /* NULL: never */
+    /* NULL: evm_state_commit into store. */
+    enum status (*commit)(void *owner, struct evm_state *state, struct hash32 *root);
     /* Hashes of ancestors of the block under execution. */
     enum evm_lookup (*block_hash)(void *owner, uint64_t number, struct hash32 *out);
     void *owner;
@@ -164,6 +168,10 @@ struct block_run *block_run_open(const struct block_place *place,
 /* A transaction that is refused changes nothing and may be left out. STOPPED and TX_MALFORMED,
  * TX_SENDER: as in block_execute. */
 enum block_fault block_run_add(struct block_run *run, struct span envelope) WARN_UNUSED;
+/* A transaction that the caller ran on the place's evm and state: its receipt, logs and requests.
+ */
+enum block_fault block_run_took(struct block_run *run, enum tx_type type,
+                                const struct tx_result *result) WARN_UNUSED;
 /* uncles: payload of their list; withdrawals: payload of theirs. */
 enum block_fault block_run_close(struct block_run *run, struct span uncles,
                                  struct span withdrawals) WARN_UNUSED;
