@@ -12,7 +12,7 @@ struct tx_args {
 };
 
 static struct call_done put_tx(struct query *query, struct span envelope,
-                               const struct tx_place *place)
+                               const struct tx_position *place)
 {
     struct tx_args *args = query_args(query);
     struct buf *out = call_result(query_call(query));
@@ -30,7 +30,7 @@ static struct call_done put_tx(struct query *query, struct span envelope,
 static struct call_done put_unmined(struct query *query)
 {
     struct tx_args *args = query_args(query);
-    struct tx_place pending = {NULL, 0};
+    struct tx_position pending = {NULL, 0};
     struct span envelope;
     if (sent_find(query_light(query)->sent, &args->hash, &envelope)) {
         call_note_source(query_call(query), CALL_SOURCE_RELAYED);
@@ -50,7 +50,7 @@ static struct call_done on_tx_by_hash(struct query *query)
         return query_wait(query);
     if (got == QUERY_ABSENT)
         return put_unmined(query);
-    return put_tx(query, found.envelope, &(struct tx_place){found.block, found.index});
+    return put_tx(query, found.envelope, &(struct tx_position){found.block, found.index});
 }
 
 static struct call_done start_by_hash(struct call *call, void *ctx, enum tx_want want)
@@ -87,7 +87,7 @@ static struct call_done on_tx_by_index(struct query *query)
         return query_wait(query);
     if (!tx_of_body(&body, args->index, &envelope))
         return query_null(query);
-    return put_tx(query, envelope, &(struct tx_place){block, args->index});
+    return put_tx(query, envelope, &(struct tx_position){block, args->index});
 }
 
 struct call_done eth_get_transaction_by_block_number_and_index(struct call *call, void *ctx)

@@ -98,7 +98,7 @@ static void put_blob_hashes(struct buf *out, const struct tx *tx)
     json_put_array_end(out);
 }
 
-static void put_tx_place(struct buf *out, const struct tx_place *place)
+static void put_tx_position(struct buf *out, const struct tx_position *place)
 {
     json_put_key(out, "blockHash");
     if (place->block == NULL) {
@@ -114,7 +114,7 @@ static void put_tx_place(struct buf *out, const struct tx_place *place)
     put_quantity(out, "blockTimestamp", place->block->header.timestamp);
 }
 
-static void put_tx_fees(struct buf *out, const struct tx *tx, const struct tx_place *place)
+static void put_tx_fees(struct buf *out, const struct tx *tx, const struct tx_position *place)
 {
     struct u256 price = tx->max_fee;
     const struct header *header = place->block != NULL ? &place->block->header : NULL;
@@ -138,17 +138,14 @@ static void put_tx_signature(struct buf *out, const struct tx *tx)
         put_quantity256(out, "yParity", &tx->v);
 }
 
-bool render_tx(struct buf *out, struct crypto *crypto, const struct tx *tx,
-               const struct tx_place *place)
+static void put_tx(struct buf *out, const struct tx *tx, const struct address20 *sender,
+                   const struct tx_position *place)
 {
-    struct address20 sender;
     struct hash32 hash;
-    if (tx_sender(&sender, tx, crypto, false) != TX_VALID)
-        return false;
     tx_hash(&hash, tx);
     json_put_object(out);
-    put_tx_place(out, place);
-    put_address(out, "from", &sender);
+    put_tx_position(out, place);
+    put_address(out, "from", sender);
     put_quantity(out, "gas", tx->gas_limit);
     put_tx_fees(out, tx, place);
     put_hash(out, "hash", &hash);
@@ -173,12 +170,21 @@ bool render_tx(struct buf *out, struct crypto *crypto, const struct tx *tx,
         put_authorizations(out, tx);
     put_tx_signature(out, tx);
     json_put_object_end(out);
+}
+
+bool render_tx(struct buf *out, struct crypto *crypto, const struct tx *tx,
+               const struct tx_position *place)
+{
+    struct address20 sender;
+    if (tx_sender(&sender, tx, crypto, false) != TX_VALID)
+        return false;
+    put_tx(out, tx, &sender, place);
     return true;
 }
 
 /* ---- blocks ---- */
 
-static void put_header_start(struct buf *out, const struct block_header *block)
+static void put_header_start(struct buf *out, const struct block_header *block, struct span calls)
 {
     const struct header *header = &block->header;
     uint8_t nonce8[8];
@@ -186,6 +192,10 @@ static void put_header_start(struct buf *out, const struct block_header *block)
         put_quantity256(out, "baseFeePerGas", &header->base_fee);
     if (HEADER_HAS_BLOB_GAS(header))
         put_quantity(out, "blobGasUsed", header->blob_gas_used);
+    if (calls.size > 0) {
+        json_put_key(out, "calls");
+        json_put_raw(out, calls);
+    }
     put_quantity256(out, "difficulty", &header->difficulty);
     if (HEADER_HAS_BLOB_GAS(header))
         put_quantity(out, "excessBlobGas", header->excess_blob_gas);
@@ -220,7 +230,7 @@ static void put_header_roots(struct buf *out, const struct header *header)
 void render_header(struct buf *out, const struct block_header *block)
 {
     json_put_object(out);
-    put_header_start(out, block);
+    put_header_start(out, block, SPAN_EMPTY);
     put_header_roots(out, &block->header);
     put_hash(out, "transactionsRoot", &block->header.transactions_root);
     if (HEADER_HAS_WITHDRAWALS(&block->header))
@@ -246,7 +256,7 @@ void render_uncle(struct buf *out, const struct block_header *uncle)
     static const uint8_t EMPTY_LIST[] = {0xc0};
     struct body body = {.uncles = SPAN(EMPTY_LIST, 1)};
     json_put_object(out);
-    put_header_start(out, uncle);
+    put_header_start(out, uncle, SPAN_EMPTY);
     put_quantity(out, "size", block_rlp_size(uncle, &body));
     put_header_roots(out, &uncle->header);
     put_hash(out, "transactionsRoot", &uncle->header.transactions_root);
@@ -269,7 +279,7 @@ static bool put_transactions(struct buf *out, struct crypto *crypto,
     json_put_key(out, "transactions");
     json_put_array(out);
     for (size_t i = 0; good && i < count; i++) {
-        struct tx_place place = {block, i};
+        struct tx_position place = {block, i};
         struct tx tx;
         struct hash32 hash;
         keccak256(&hash, envelopes[i]);
@@ -321,7 +331,7 @@ bool render_block(struct buf *out, struct crypto *crypto, const struct block_hea
                   const struct body *body, bool full)
 {
     json_put_object(out);
-    put_header_start(out, block);
+    put_header_start(out, block, SPAN_EMPTY);
     put_quantity(out, "size", block_rlp_size(block, body));
     put_header_roots(out, &block->header);
     bool good = put_transactions(out, crypto, block, body, full);
@@ -333,6 +343,35 @@ bool render_block(struct buf *out, struct crypto *crypto, const struct block_hea
     }
     json_put_object_end(out);
     return good;
+}
+
+void render_simulated_block(struct buf *out, const struct block_header *block,
+                            const struct body *body, const struct simulated_txs *simulated)
+{
+    json_put_object(out);
+    put_header_start(out, block, simulated->calls);
+    put_quantity(out, "size", block_rlp_size(block, body));
+    put_header_roots(out, &block->header);
+    json_put_key(out, "transactions");
+    json_put_array(out);
+    for (size_t i = 0; i < simulated->count; i++) {
+        struct tx_position place = {block, i};
+        struct hash32 hash;
+        tx_hash(&hash, &simulated->txs[i]);
+        if (simulated->full)
+            put_tx(out, &simulated->txs[i], &simulated->senders[i], &place);
+        else
+            json_put_hash(out, &hash);
+    }
+    json_put_array_end(out);
+    put_hash(out, "transactionsRoot", &block->header.transactions_root);
+    put_uncle_hashes(out, body);
+    if (body->has_withdrawals) {
+        bool good = put_withdrawals(out, body);
+        ASSERT(good);
+        put_hash(out, "withdrawalsRoot", &block->header.withdrawals_root);
+    }
+    json_put_object_end(out);
 }
 
 /* ---- receipts ---- */

@@ -9,20 +9,31 @@
 #include "les/proto/chain.h"
 
 /* Where a transaction stands; header NULL: it is pending. */
-struct tx_place {
+struct tx_position {
     const struct block_header *block;
     uint64_t index;
 };
 
 /* False: the transaction's signature yields no sender (nothing was written). */
 bool render_tx(struct buf *out, struct crypto *crypto, const struct tx *tx,
-               const struct tx_place *place) WARN_UNUSED;
+               const struct tx_position *place) WARN_UNUSED;
 
 /* A header object. */
 void render_header(struct buf *out, const struct block_header *block);
 /* The whole block. full: transactions as objects. False: a transaction is malformed. */
 bool render_block(struct buf *out, struct crypto *crypto, const struct block_header *block,
                   const struct body *body, bool full) WARN_UNUSED;
+/* A block that was only simulated. Its transactions have no signatures: senders are told. calls:
+ * a finished JSON value, what became of each. */
+struct simulated_txs {
+    const struct tx *txs;
+    const struct address20 *senders;
+    size_t count;
+    bool full;
+    struct span calls;
+};
+void render_simulated_block(struct buf *out, const struct block_header *block,
+                            const struct body *body, const struct simulated_txs *simulated);
 /* An uncle: a header with its size and an empty list of uncles. */
 void render_uncle(struct buf *out, const struct block_header *uncle);
 /* Size of the block's RLP. */

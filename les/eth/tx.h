@@ -70,6 +70,9 @@ bool tx_y_parity(const struct tx *tx, unsigned *out) WARN_UNUSED;
 /* The digest that the sender signed. */
 void tx_signing_hash(struct hash32 *out, const struct tx *tx);
 
+/* Appends the envelope of tx's fields as they are, with v, r and s: all zero when it is not signed.
+ */
+void tx_encode(struct buf *out, const struct tx *tx);
 /* Appends the signed envelope of tx (its fields, v r s set by the secret): for tests, the demo and
  * later payments. */
 void tx_sign(struct buf *out, const struct tx *tx, const struct crypto *crypto,

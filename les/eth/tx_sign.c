@@ -140,23 +140,28 @@ static struct u256 wire_v(const struct tx *tx, unsigned y_parity)
     return v;
 }
 
+void tx_encode(struct buf *out, const struct tx *tx)
+{
+    if (tx->type != TX_LEGACY)
+        buf_add_u8(out, (uint8_t)tx->type);
+    size_t mark = rlp_list_begin(out);
+    add_fields(out, tx);
+    rlp_add_u256(out, &tx->v);
+    rlp_add_u256(out, &tx->r);
+    rlp_add_u256(out, &tx->s);
+    rlp_list_end(out, mark);
+}
+
 void tx_sign(struct buf *out, const struct tx *tx, const struct crypto *crypto,
              const struct seckey32 *secret)
 {
     struct hash32 digest;
     struct sig65 sig;
-    struct u256 r, s;
+    struct tx is_signed = *tx;
     tx_signing_hash(&digest, tx);
     crypto_sign(crypto, &sig, &digest, secret);
-    u256_from_be(&r, SPAN(sig.bytes, 32));
-    u256_from_be(&s, SPAN(sig.bytes + 32, 32));
-    struct u256 v = wire_v(tx, sig.bytes[64]);
-    if (tx->type != TX_LEGACY)
-        buf_add_u8(out, (uint8_t)tx->type);
-    size_t mark = rlp_list_begin(out);
-    add_fields(out, tx);
-    rlp_add_u256(out, &v);
-    rlp_add_u256(out, &r);
-    rlp_add_u256(out, &s);
-    rlp_list_end(out, mark);
+    u256_from_be(&is_signed.r, SPAN(sig.bytes, 32));
+    u256_from_be(&is_signed.s, SPAN(sig.bytes + 32, 32));
+    is_signed.v = wire_v(tx, sig.bytes[64]);
+    tx_encode(out, &is_signed);
 }

@@ -135,7 +135,7 @@ static void run_tx(const struct bench *bench, const char *path, struct tally *ta
     } else {
         struct buf out = {0};
         struct block_header *header = block_header_new(block->header_rlp, HEADER_BY_NONE);
-        cr_assert(render_tx(&out, bench->crypto, &tx, &(struct tx_place){header, index}));
+        cr_assert(render_tx(&out, bench->crypto, &tx, &(struct tx_position){header, index}));
         expect_text(&out, published.result, path);
         tally_run(tally);
         block_header_unref(header);
