@@ -85,7 +85,7 @@ static enum verdict run_case(struct suite *suite, const json_t *test,
     if (!state_test_envelope(&envelope, test, post, suite->crypto))
         return SKIPPED;
     state_world_open(&world, rules, json_object_get(test, "pre"), json_object_get(test, "env"),
-                     suite->crypto, NULL, suite->codes);
+                     suite->crypto, evm_precompile_curves(), suite->codes);
     enum tx_refusal refusal = state_world_run(&world, buf_span(&envelope), &result, why);
     enum verdict verdict = FAILED;
     if (refusal != TX_REFUSAL_STOPPED) {
