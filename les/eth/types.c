@@ -1,5 +1,6 @@
 #include "les/eth/types.h"
 
+#include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 
 const struct hash32 HASH32_ZERO = {{0}};
@@ -30,6 +31,21 @@ const struct account ACCOUNT_EMPTY = {
     .storage_root = {EMPTY_TRIE_ROOT_BYTES},
     .code_hash = {EMPTY_CODE_HASH_BYTES},
 };
+
+void buf_add_address(struct buf *out, const struct address20 *address)
+{
+    char digits[40];
+    struct hash32 hash;
+    hex_encode(digits, SPAN(address->bytes, 20));
+    keccak256(&hash, SPAN(digits, sizeof digits));
+    for (size_t i = 0; i < sizeof digits; i++) {
+        unsigned nibble = hash.bytes[i / 2] >> (i % 2 == 0 ? 4 : 0) & 15;
+        if (digits[i] >= 'a' && nibble >= 8)
+            digits[i] = (char)(digits[i] - 'a' + 'A');
+    }
+    buf_add_str(out, "0x");
+    buf_add(out, digits, sizeof digits);
+}
 
 bool account_decode(struct account *account, struct span rlp)
 {

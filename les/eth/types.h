@@ -36,6 +36,9 @@ static inline bool address20_equal(const struct address20 *a, const struct addre
     return memcmp(a->bytes, b->bytes, 20) == 0;
 }
 
+/* With 0x and the letters of EIP-55, as go-ethereum prints addresses in texts. */
+void buf_add_address(struct buf *out, const struct address20 *address);
+
 /* A state-trie leaf: RLP [nonce, balance, storage root, code hash]. */
 struct account {
     uint64_t nonce;

@@ -58,6 +58,11 @@ void evm_set_tracer(struct evm *evm, struct evm_tracer *tracer)
     evm->tracer = tracer;
 }
 
+void evm_set_moves(struct evm *evm, const struct evm_precompile_moves *moves)
+{
+    evm->moves = moves;
+}
+
 enum evm_precompile evm_unsupported(const struct evm *evm)
 {
     return evm->unsupported;
@@ -169,7 +174,8 @@ static enum evm_end enter_call(struct evm *evm, const struct evm_call *call,
 {
     struct evm_account *self;
     struct evm_code *code;
-    enum evm_precompile precompile = evm_precompile_at(evm->revision, &call->code_address);
+    enum evm_precompile precompile =
+        evm_precompile_find(evm->revision, evm->moves, &call->code_address);
     if (!evm_state_account(evm->state, &call->self, &self))
         return EVM_END_MISSING;
     out->gas = call->gas;

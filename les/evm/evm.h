@@ -157,6 +157,8 @@ void evm_free(struct evm *evm);
 void evm_set_block(struct evm *evm, const struct evm_block *block); /* copied */
 void evm_set_tx(struct evm *evm, const struct evm_tx *tx);       /* copied; blob_hashes borrowed */
 void evm_set_tracer(struct evm *evm, struct evm_tracer *tracer); /* between messages */
+/* Precompiled contracts elsewhere than the revision has them; borrowed; NULL: none. */
+void evm_set_moves(struct evm *evm, const struct evm_precompile_moves *moves);
 /* Runs message. The caller has raised the sender's nonce and warmed what the transaction warms; the
  * value is moved here. On anything but SUCCESS the state is as before the message; with
  * evm_end_is_engine it is undefined. */

@@ -51,6 +51,7 @@ struct evm {
     struct evm_state *state;
     const struct crypto *crypto;
     const struct evm_precompile_ops *precompiles;
+    const struct evm_precompile_moves *moves;
     struct evm_tracer *tracer;
     const _Atomic bool *cancel;
     struct evm_block block;

@@ -43,6 +43,16 @@ enum evm_precompile evm_precompile_at(enum evm_revision revision, const struct a
                                                                     : EVM_PRECOMPILE_NONE;
 }
 
+enum evm_precompile evm_precompile_find(enum evm_revision revision,
+                                        const struct evm_precompile_moves *moves,
+                                        const struct address20 *address)
+{
+    for (size_t i = moves == NULL ? 0 : moves->count; i-- > 0;)
+        if (address20_equal(&moves->rows[i].address, address))
+            return moves->rows[i].id;
+    return evm_precompile_at(revision, address);
+}
+
 void evm_precompile_address(struct address20 *out, enum evm_precompile id)
 {
     memset(out, 0, sizeof *out);

@@ -33,6 +33,20 @@ const char *evm_precompile_name(enum evm_precompile id);
 enum evm_precompile evm_precompile_at(enum evm_revision revision, const struct address20 *address);
 void evm_precompile_address(struct address20 *out, enum evm_precompile id);
 
+/* Contracts that somebody moved for a simulation: what differs from the revision. */
+struct evm_precompile_move {
+    struct address20 address;
+    enum evm_precompile id; /* what is there now; NONE: nothing any more */
+};
+struct evm_precompile_moves {
+    const struct evm_precompile_move *rows; /* of two with one address the last counts */
+    size_t count;
+};
+/* The contract at address; moves may be NULL. */
+enum evm_precompile evm_precompile_find(enum evm_revision revision,
+                                        const struct evm_precompile_moves *moves,
+                                        const struct address20 *address);
+
 enum evm_precompile_result { EVM_PRECOMPILE_DONE, EVM_PRECOMPILE_FAILED, EVM_PRECOMPILE_ABSENT };
 
 /* The curves that come from outside libraries (KZG, BLS12-381): ids EVM_KZG_POINT to

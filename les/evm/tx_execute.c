@@ -90,7 +90,7 @@ static enum tx_refusal check_fees(const struct tx_run *run)
 static enum tx_refusal check_blobs(struct tx_run *run)
 {
     const struct tx *tx = run->tx;
-    if (tx->type != TX_BLOB)
+    if (tx->type != TX_BLOB && tx->blob_hashes_count == 0) /* calls may have them in any type */
         return TX_REFUSAL_NONE;
     if (!tx->has_to)
         return TX_REFUSAL_BLOB_CREATE;
@@ -112,7 +112,7 @@ static enum tx_refusal check_blobs(struct tx_run *run)
 
 static enum tx_refusal check_set_code(const struct tx_run *run)
 {
-    if (run->tx->type != TX_SET_CODE)
+    if (run->tx->type != TX_SET_CODE && run->tx->authorizations.size == 0)
         return TX_REFUSAL_NONE;
     if (!run->tx->has_to)
         return TX_REFUSAL_SET_CODE_CREATE;

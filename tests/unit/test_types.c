@@ -50,3 +50,22 @@ Test(types, every_cut_or_longer_account_is_refused_and_zeroed)
     }
     buf_free(&rlp);
 }
+
+/* EIP-55's own examples. */
+Test(types, addresses_carry_their_checksum_in_their_letters)
+{
+    static const char *const samples[] = {
+        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+        "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB", "0x52908400098527886E0F7030069857D2E4169EE7",
+        "0xde709f2102306220921060314715629080e2fb77",
+    };
+    struct address20 address;
+    struct buf text = {0};
+    for (size_t i = 0; i < ARRAY_COUNT(samples); i++) {
+        cr_assert(hex_decode_exact(address.bytes, 20, samples[i], 42));
+        buf_clear(&text);
+        buf_add_address(&text, &address);
+        cr_assert(span_equal(buf_span(&text), SPAN_STR(samples[i])), "%s", samples[i]);
+    }
+    buf_free(&text);
+}
