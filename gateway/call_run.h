@@ -36,7 +36,7 @@ void call_error_free(struct call_error *error);
 /* ---- the block ---- */
 
 struct call_block {
-    struct evm_block evm; /* block_hash and owner are set by call_run_open */
+    struct evm_block evm; /* block_hash NULL: the chain's hashes, out of the world */
     enum evm_revision revision;
     bool has_base_fee;
     uint64_t base_number; /* hashes of blocks from this one on are unknown: BLOCKHASH gives zero */
@@ -89,9 +89,10 @@ void call_run_lower_fees(struct call_run *run, const struct call_message *messag
 enum call_got call_run_message(struct call_run *run, const struct call_message *message,
                                const struct tx_leniency *leniency, struct tx_result *out,
                                struct call_error *error) WARN_UNUSED;
-/* How it ended, as go-ethereum prints it: `invalid opcode: INVALID`, `stack underflow (0 <=> 1)`.
- * Of the last message of run, which did not end well. */
-void call_run_end_text(struct buf *out, const struct call_run *run, enum evm_end end);
+/* How the last message ended, as go-ethereum prints it: `invalid opcode: INVALID`, `stack underflow
+ * (0 <=> 1)`. end is its result's. Runs it once more when it failed, so message and leniency must
+ * still be there, output is not any more, and a tracer of the caller does not see it. */
+void call_run_end_text(struct buf *out, struct call_run *run, enum evm_end end);
 
 /* ---- reverts ---- */
 
