@@ -36,11 +36,11 @@ struct ledger_block {
 
 struct ledger;
 struct ledger_config {
-    const struct chainspec *spec;                 /* must outlive the ledger */
-    const struct crypto *crypto;                  /* likewise */
-    struct log *log;                              /* may be NULL */
-    struct node_store *store; /* holds state and code of the genesis; must outlive the ledger */
-    uint64_t section_size;    /* of helper tries; 0: CHT_SECTION_SIZE */
+    const struct chainspec *spec; /* must outlive the ledger */
+    const struct crypto *crypto;  /* likewise */
+    struct log *log;              /* may be NULL */
+    struct node_store *store;     /* holds state and code of the genesis; must outlive the ledger */
+    uint64_t section_size;        /* of helper tries; 0: CHT_SECTION_SIZE */
     uint64_t section_confirmations; /* 0: CHT_SERVER_CONFIRMATIONS */
     /* How many blocks behind a merged head are called safe and finalized. */
     uint64_t safe_distance, finalized_distance;

@@ -1,6 +1,6 @@
 /* Runs a fuzz target over files: each argument is a file or a folder (all depths). The corpus is so
- * an ordinary test, with any compiler. Prints the counts; an argument without a file is a failure.
- */
+ * an ordinary test, with any compiler. Speaks TAP, a test for each folder that holds files; an
+ * argument without a file is a failure. */
 #include "les/base/bytes.h"
 
 #include <dirent.h>
@@ -29,12 +29,17 @@ static struct buf read_file(const char *path)
     return bytes;
 }
 
-static size_t replay(const char *path);
+/* What was replayed: files, and tests said to be passed. */
+struct tally {
+    size_t files, tests;
+};
 
-static size_t replay_folder(const char *path)
+static void replay(struct tally *tally, const char *path);
+
+static void replay_folder(struct tally *tally, const char *path)
 {
     DIR *dir = opendir(path);
-    size_t count = 0;
+    size_t files = 0;
     if (dir == NULL) {
         perror(path);
         exit(1);
@@ -45,22 +50,28 @@ static size_t replay_folder(const char *path)
         struct buf child = {0};
         buf_printf(&child, "%s/%s", path, entry->d_name);
         buf_add_u8(&child, 0);
-        count += replay((const char *)child.data);
+        size_t tests = tally->tests, before = tally->files;
+        replay(tally, (const char *)child.data);
+        if (tally->tests == tests) /* it was a file */
+            files += tally->files - before;
         buf_free(&child);
     }
     closedir(dir);
-    return count;
+    if (files > 0)
+        printf("ok %zu - %s: %zu files\n", ++tally->tests, path, files);
 }
 
-static size_t replay(const char *path)
+static void replay(struct tally *tally, const char *path)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
         perror(path);
         exit(1);
     }
-    if (S_ISDIR(info.st_mode))
-        return replay_folder(path);
+    if (S_ISDIR(info.st_mode)) {
+        replay_folder(tally, path);
+        return;
+    }
     struct buf bytes = read_file(path);
     /* An exact copy on the heap, so that a sanitizer sees a read past the end. */
     uint8_t *copy = mem_copy(buf_span(&bytes));
@@ -68,16 +79,23 @@ static size_t replay(const char *path)
         fprintf(stderr, "%s: not wanted in the corpus\n", path);
     mem_free(copy);
     buf_free(&bytes);
-    return 1;
+    tally->files++;
 }
 
 int main(int count, char **arguments)
 {
+    struct tally tally = {0};
     bool empty = count < 2;
     for (int i = 1; i < count; i++) {
-        size_t files = replay(arguments[i]);
-        printf("%s: replayed %zu files\n", arguments[i], files);
-        empty = empty || files == 0;
+        size_t before = tally.files, tests = tally.tests;
+        replay(&tally, arguments[i]);
+        if (tally.files > before && tally.tests == tests) /* it was a file */
+            printf("ok %zu - %s\n", ++tally.tests, arguments[i]);
+        if (tally.files == before) {
+            printf("not ok %zu - %s: no file\n", ++tally.tests, arguments[i]);
+            empty = true;
+        }
     }
+    printf("1..%zu\n", tally.tests);
     return empty ? 1 : 0;
 }
