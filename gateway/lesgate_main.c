@@ -8,6 +8,7 @@
 #include "gateway/light_metrics.h"
 #include "gateway/methods.h"
 #include "gateway/nodekey.h"
+#include "les/evm/precompile.h"
 #include "les/p2p/discovery.h"
 
 #include <stdio.h>
@@ -158,6 +159,9 @@ static bool open_light(struct program *program, struct buf *error)
                                     .peers_count = conf->peers.count,
                                     .cache_bytes = conf->cache_bytes,
                                     .store = store_headers(program->store),
+                                    .precompiles = evm_precompile_curves(),
+                                    .call_gas_cap = conf->call_gas_cap,
+                                    .call_timeout_ms = conf->call_timeout_ms,
                                     .on_head = on_head,
                                     .owner = program};
     if (conf->discovery_v4 || conf->discovery_dns.count > 0)

@@ -1,5 +1,6 @@
 #include "gateway/light_metrics.h"
 
+#include "gateway/exec.h"
 #include "les/base/loop.h"
 
 static double read_head(void *owner)
@@ -77,6 +78,21 @@ READ_CACHE(node_misses, stats.misses[CACHE_NODE])
 READ_CACHE(answer_hits, stats.hits[CACHE_ANSWER])
 READ_CACHE(answer_misses, stats.misses[CACHE_ANSWER])
 
+#define READ_EXEC(field)                                                                           \
+    static double read_exec_##field(void *owner)                                                   \
+    {                                                                                              \
+        const struct light *light = owner;                                                         \
+        struct exec_stats stats;                                                                   \
+        exec_stats(light->exec, &stats);                                                           \
+        return (double)stats.field;                                                                \
+    }
+READ_EXEC(jobs)
+READ_EXEC(runs)
+READ_EXEC(rounds)
+READ_EXEC(wants)
+READ_EXEC(timed_out)
+READ_EXEC(running)
+
 static double read_bytes_in(void *owner)
 {
     const struct light *light = owner;
@@ -135,6 +151,15 @@ void light_metrics_add(struct metrics *metrics, struct light *light)
          "Older headers verified, by the way it was done.", read_chain_by_parent},
         {METRIC_COUNTER, "headers_found_total", "proof=\"quorum\"", "", read_chain_by_quorum},
         {METRIC_COUNTER, "headers_found_total", "proof=\"cht\"", "", read_chain_by_cht},
+        {METRIC_COUNTER, "exec_calls_total", NULL, "Calls that ran EVM code.", read_exec_jobs},
+        {METRIC_COUNTER, "exec_runs_total", NULL, "Runs of EVM code on a worker.", read_exec_runs},
+        {METRIC_COUNTER, "exec_rounds_total", NULL, "Rounds of fetching state between runs.",
+         read_exec_rounds},
+        {METRIC_COUNTER, "exec_values_total", NULL, "Values that runs lacked and got.",
+         read_exec_wants},
+        {METRIC_COUNTER, "exec_timed_out_total", NULL, "Calls past their computing time.",
+         read_exec_timed_out},
+        {METRIC_GAUGE, "exec_running", NULL, "Runs on a worker now.", read_exec_running},
         {METRIC_GAUGE, "cache_bytes", NULL, "Bytes in the memory cache.", read_cache_bytes},
         {METRIC_GAUGE, "cache_entries", NULL, "Entries in the memory cache.", read_cache_entries},
         {METRIC_COUNTER, "cache_evictions_total", NULL, "Entries that had to go.",

@@ -3,6 +3,7 @@
 #include "conf/genesis.h"
 #include "gateway/answers.h"
 #include "gateway/methods.h"
+#include "les/evm/precompile.h"
 #include "les/node/backend.h"
 #include "les/p2p/host.h"
 #include "tests/fixture/fixture.h"
@@ -49,6 +50,7 @@ struct sim {
     struct buf reply;
     bool replied;
     uint64_t wanted_head;
+    bool no_guessing;
 };
 
 /* ---- a server whose line can be tampered with ---- */
@@ -346,6 +348,8 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
                                     .fraction_percent = fraction_percent,
                                     .peers = enodes + trusted_count,
                                     .peers_count = sim->servers_count - trusted_count,
+                                    .precompiles = evm_precompile_curves(),
+                                    .call_no_guessing = sim->no_guessing,
                                     .cache_bytes = 4 << 20};
     memset(options.key.bytes, 0x77, 32);
     cr_assert_eq(light_open(&sim->light, &options), STATUS_OK);
@@ -358,6 +362,11 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
                                              .answers = sim->answers,
                                              .timeout_ms = 20000,
                                              .calls_max = 1000});
+}
+
+void sim_set_no_guessing(struct sim *sim, bool no_guessing)
+{
+    sim->no_guessing = no_guessing;
 }
 
 void sim_stop_light(struct sim *sim)

@@ -39,6 +39,8 @@ void sim_stop_server(struct sim *sim, size_t index, bool stopped);
 /* The light client: the first trusted_count servers are trusted, the others are plain peers. */
 void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_percent);
 void sim_stop_light(struct sim *sim);
+/* Before sim_start_light: calls fetch one value at a time, as go-ethereum's light client does. */
+void sim_set_no_guessing(struct sim *sim, bool no_guessing);
 struct light *sim_light(struct sim *sim);
 /* Runs the world until the light client has this head number; fails the test after limit_ms of
  * virtual time. */
