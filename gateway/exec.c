@@ -122,6 +122,24 @@ static void free_run(struct exec_run *run)
     free_if_idle(exec);
 }
 
+static uint64_t timeout_ms(const struct exec_run *run)
+{
+    return run->job->timeout_ms != 0 ? run->job->timeout_ms : run->exec->options.timeout_ms;
+}
+
+static uint64_t left_ms(const struct exec_run *run)
+{
+    uint64_t used_ms =
+        (run->used_us + loop_now_us(run->exec->options.loop) - run->started_us) / 1000;
+    return used_ms >= timeout_ms(run) ? 0 : timeout_ms(run) - used_ms;
+}
+
+static uint64_t next_look_ms(const struct exec_run *run)
+{
+    uint64_t left = left_ms(run);
+    return left < EXEC_GUESS_MS ? left : EXEC_GUESS_MS;
+}
+
 static void start_waiting(struct exec *exec)
 {
     for (size_t i = 0; i < EXEC_WORKERS_MAX && exec->queue_head != NULL; i++) {
@@ -137,7 +155,7 @@ static void start_waiting(struct exec *exec)
         run->started_us = loop_now_us(exec->options.loop);
         exec->stats.running++;
         exec->stats.runs++;
-        timer_start(&run->timer, EXEC_GUESS_MS);
+        timer_start(&run->timer, next_look_ms(run));
         loop_work(exec->options.loop, &run->work);
     }
 }
@@ -170,23 +188,15 @@ static void unqueue(struct exec_run *run)
     run->queued = false;
 }
 
-static uint64_t left_ms(const struct exec_run *run)
-{
-    uint64_t used_ms =
-        (run->used_us + loop_now_us(run->exec->options.loop) - run->started_us) / 1000;
-    return used_ms >= run->exec->options.timeout_ms ? 0 : run->exec->options.timeout_ms - used_ms;
-}
-
 /* A run that guesses may be in a loop that only the guess made endless; one that does not may take
  * all its time. */
 static void on_timer(struct timer *timer)
 {
     struct exec_run *run = container_of(timer, struct exec_run, timer);
-    uint64_t left = left_ms(run);
-    if (left == 0 || witness_guessed(run->witness))
+    if (left_ms(run) == 0 || witness_guessed(run->witness))
         atomic_store(&run->cancel, true);
     else
-        timer_start(timer, left < EXEC_GUESS_MS ? left : EXEC_GUESS_MS);
+        timer_start(timer, next_look_ms(run));
 }
 
 static void on_work_done(struct work *work)
@@ -237,9 +247,11 @@ static void fail(struct exec_run *run, int code, const char *text)
 static void fail_time(struct exec_run *run)
 {
     char text[64];
-    uint64_t ms = run->exec->options.timeout_ms;
+    uint64_t ms = timeout_ms(run);
     run->exec->stats.timed_out++;
-    if (ms % 1000 == 0)
+    if (run->job->timeout_text != NULL)
+        snprintf(text, sizeof text, "%s", run->job->timeout_text);
+    else if (ms % 1000 == 0)
         snprintf(text, sizeof text, "execution aborted (timeout = %llus)",
                  (unsigned long long)(ms / 1000));
     else
@@ -500,7 +512,7 @@ static enum query_got next_round(struct exec_run *run)
         fail(run, RPC_LIMIT_EXCEEDED, "the request needs too many rounds of fetching state");
     else if (witness_bytes(run->witness) > EXEC_WITNESS_BYTES_MAX)
         fail(run, RPC_LIMIT_EXCEEDED, "the request reads more state than one call may");
-    else if (run->used_us / 1000 >= exec->options.timeout_ms)
+    else if (run->used_us / 1000 >= timeout_ms(run))
         fail_time(run);
     if (run->query->failed)
         return QUERY_LATER;

@@ -40,7 +40,7 @@ struct exec_world {
 };
 
 /* One execution. Lives in the call's memory (call_alloc), which exec holds until no worker reads
- * it. Zero it, set run (and keep_nodes). */
+ * it. Zero it, set run (and what else is to differ). */
 struct exec_job {
     /* On a worker. Reads its inputs and the world, writes its results; starts from scratch each
      * time: results of an earlier run are overwritten, memory of an earlier run is freed or used
@@ -51,6 +51,8 @@ struct exec_job {
      * gone. */
     void (*free)(struct exec_job *job);
     bool keep_nodes;
+    uint64_t timeout_ms;      /* on workers; 0: the operator's. The call's own deadline holds too */
+    const char *timeout_text; /* what the call fails with then; NULL: eth_call's text */
     /* private */
     struct exec_run *under_way;
 };

@@ -224,6 +224,7 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define EXEC_WITNESS_BYTES_MAX  MIB(64) /* proved values kept for one call */
 #define EXEC_CODE_BYTES         MIB(8)  /* analysed code kept for each worker */
 _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other things too");
+#define TRACE_BYTES_MAX MIB(64) /* of one answer of debug_trace* */
 
 /* ---- gateway: answers kept ---- */
 #define ANSWERS_AGAIN_MAX      256 /* texts of calls that are known without reading them */

@@ -1,0 +1,59 @@
+/* Tracers of debug_trace*: they see one transaction after the other and write what go-ethereum's
+ * tracers of the same name would (eth/tracers, to the byte). Pure; they live on a worker.
+ *
+ * What they keep is bounded by TRACE_BYTES_MAX; beyond it they stop looking, and trace_finish says
+ * so. */
+#ifndef GATEWAY_TRACE_H
+#define GATEWAY_TRACE_H
+
+#include "gateway/json.h"
+#include "les/evm/fault.h"
+
+enum trace_kind {
+    TRACE_STRUCT, /* every step; the one without a name */
+    TRACE_CALL,   /* callTracer: every frame */
+};
+
+struct trace_options {
+    enum trace_kind kind;
+    /* TRACE_STRUCT */
+    bool enable_memory, disable_stack, disable_storage, enable_return_data;
+    int64_t limit; /* bytes of steps; 0: no limit but ours */
+    /* TRACE_CALL */
+    bool only_top_call, with_log;
+};
+
+struct trace_subject {
+    uint64_t gas_limit;   /* of the transaction */
+    uint64_t logs_before; /* of the transactions before it in the block */
+};
+
+struct trace;
+struct trace_ops {
+    void (*begin)(struct trace *trace, const struct trace_subject *subject);
+    /* Appends a JSON value. */
+    void (*finish)(struct trace *trace, uint64_t gas_used, struct buf *out);
+    void (*free)(struct trace *trace);
+};
+struct trace {
+    struct evm_tracer evm; /* give its address to the run */
+    const struct trace_ops *ops;
+    size_t bytes_left; /* of TRACE_BYTES_MAX */
+    bool overflowed;
+};
+
+struct trace *trace_new(const struct trace_options *options);
+void trace_free(struct trace *trace); /* NULL is legal */
+/* Before each transaction. */
+void trace_begin(struct trace *trace, const struct trace_subject *subject);
+/* After it. False: all that was traced since trace_new is more than TRACE_BYTES_MAX. */
+bool trace_finish(struct trace *trace, uint64_t gas_used, struct buf *out) WARN_UNUSED;
+
+/* ---- for the files of tracers ---- */
+
+struct trace *trace_struct_new(const struct trace_options *options);
+struct trace *trace_call_new(const struct trace_options *options);
+/* False: there is no room for so many bytes more. */
+bool trace_take(struct trace *trace, size_t bytes) WARN_UNUSED;
+
+#endif
