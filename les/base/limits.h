@@ -224,6 +224,12 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define EXEC_WITNESS_BYTES_MAX  MIB(64) /* proved values kept for one call */
 #define EXEC_CODE_BYTES         MIB(8)  /* analysed code kept for each worker */
 _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other things too");
+/* eth_simulateV1 */
+#define SIMULATE_BLOCKS_MAX      256      /* made on top of the base, go-ethereum */
+#define SIMULATE_BLOCK_CALLS_MAX 5000     /* of one block, go-ethereum */
+#define SIMULATE_CALLS_MAX       10000    /* of all blocks, go-ethereum */
+#define SIMULATE_BYTES_MAX       24000000 /* of the answer, and of what one block returns */
+_Static_assert(SIMULATE_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer fits a batch");
 #define TRACE_BYTES_MAX MIB(64) /* of one answer of debug_trace* */
 
 /* ---- gateway: answers kept ---- */

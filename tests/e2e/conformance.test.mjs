@@ -14,7 +14,6 @@ const LEFT_OUT = {
   eth_call: 'comes with the EVM',
   eth_estimateGas: 'comes with the EVM',
   eth_createAccessList: 'comes with the EVM',
-  eth_simulateV1: 'comes with the EVM',
   debug_traceBlockByHash: 'comes with the EVM',
   debug_traceBlockByNumber: 'comes with the EVM',
   debug_traceTransaction: 'comes with the EVM',
