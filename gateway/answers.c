@@ -92,7 +92,7 @@ static void make_key(struct hash32 *out, struct call *call, char kind, const str
     keccak_update(&digest.keccak, SPAN(digest.block, digest.used));
     keccak_digest(&digest.keccak, out);
     if (made->kind == 0) /* the first one is what keep will want */
-        *made = (struct rpc_answer_key){kind, *anchor, number, *out};
+        *made = (struct rpc_answer_key){kind, *anchor, number, *out, made->has_block, made->block};
 }
 
 static void head_key(struct hash32 *out, struct call *call, const struct block_header *head)
@@ -191,6 +191,11 @@ static enum anchor anchor_block(const struct answers *answers, struct call *call
     }
     if (!good || ref.tag == BLOCK_PENDING)
         return ANCHOR_NONE;
+    const struct rpc_answer_key *made = call_answer_key(call);
+    if (made->has_block) {
+        make_key(key, call, 'b', &made->block, 0, index);
+        return ANCHOR_BLOCK;
+    }
     const struct block_header *block = known_block(chain, &ref);
     if (block == NULL)
         return ANCHOR_ABSENT;
@@ -254,7 +259,7 @@ static void remember(struct answers *answers, const struct call *call,
 /* What the state does not hold is zero, never null. */
 static bool is_of_state(const struct rpc_method *row)
 {
-    return row->params[0] == 'A' || row->params[0] == 'R';
+    return row->params[0] == 'A' || row->params[0] == 'R' || row->params[0] == 'O';
 }
 
 static bool give(const struct answers *answers, struct call *call, const struct hash32 *key)

@@ -1,5 +1,6 @@
 /* Prices: what the next block will cost, and what others paid. */
 #include "gateway/fee_sample.h"
+#include "gateway/fee_tip.h"
 #include "gateway/query.h"
 #include "les/eth/u256.h"
 
@@ -84,8 +85,7 @@ static enum query_got sample(struct query *query, struct fee_oracle *oracle, uin
     return QUERY_HERE;
 }
 
-static enum query_got suggest_tip(struct query *query, const struct block_header *head,
-                                  struct u256 *tip)
+enum query_got fee_tip(struct query *query, const struct block_header *head, struct u256 *out)
 {
     struct light *light = query_light(query);
     struct fee_oracle oracle;
@@ -97,7 +97,7 @@ static enum query_got suggest_tip(struct query *query, const struct block_header
         light->fee.head = head->hash;
         light->fee.known = true;
     }
-    *tip = light->fee.tip;
+    *out = light->fee.tip;
     return QUERY_HERE;
 }
 
@@ -112,7 +112,7 @@ static struct call_done on_price(struct query *query)
     struct block_header *head;
     struct u256 price;
     if (query_block(query, &latest, &head) != QUERY_HERE ||
-        suggest_tip(query, head, &price) != QUERY_HERE)
+        fee_tip(query, head, &price) != QUERY_HERE)
         return query_wait(query);
     if (args->with_base_fee && HEADER_HAS_BASE_FEE(&head->header))
         u256_add(&price, &price, &head->header.base_fee);

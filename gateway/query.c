@@ -170,6 +170,13 @@ struct call_done query_fail_data(struct query *query, int code, const char *mess
     return complete(query, done);
 }
 
+struct call_done query_fail_text(struct query *query, int code, struct span message,
+                                 struct span data)
+{
+    struct call_done done = call_fail_text(query->call, code, message, data);
+    return complete(query, done);
+}
+
 struct call_done query_failf(struct query *query, int code, const char *format, ...)
 {
     char text[240];

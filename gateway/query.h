@@ -43,6 +43,8 @@ struct call_done query_null(struct query *query); /* result null */
 struct call_done query_fail(struct query *query, int code, const char *message);
 struct call_done query_fail_data(struct query *query, int code, const char *message,
                                  struct span data); /* data: a finished JSON value */
+struct call_done query_fail_text(struct query *query, int code, struct span message,
+                                 struct span data); /* message may hold any byte */
 struct call_done query_failf(struct query *query, int code, const char *format, ...) PRINTF(3, 4);
 
 enum query_got {

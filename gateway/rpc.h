@@ -71,6 +71,8 @@ struct buf *call_result(struct call *call);
  * complete call; call is gone when it returns. */
 struct call_done call_ok(struct call *call);
 struct call_done call_fail(struct call *call, int code, const char *message, struct span data);
+struct call_done call_fail_text(struct call *call, int code, struct span message,
+                                struct span data); /* message may hold any byte */
 struct call_done call_failf(struct call *call, int code, const char *format, ...) PRINTF(3, 4);
 struct call_done call_pending(struct call *call, void (*on_cancel)(struct call *call));
 
@@ -125,8 +127,13 @@ struct rpc_answer_key {
     struct hash32 anchor;
     uint64_t number;
     struct hash32 key;
+    bool has_block; /* call_note_block */
+    struct hash32 block;
 };
 struct rpc_answer_key *call_answer_key(struct call *call);
+/* The handler says of which block its answer is, which a tag in the parameters may not name any
+ * more when the answer comes. */
+void call_note_block(struct call *call, const struct hash32 *hash);
 
 /* ---- for transports and main ---- */
 

@@ -79,6 +79,12 @@ struct rpc_answer_key *call_answer_key(struct call *call)
     return &call->answer_key;
 }
 
+void call_note_block(struct call *call, const struct hash32 *hash)
+{
+    call->answer_key.has_block = true;
+    call->answer_key.block = *hash;
+}
+
 struct loop *call_loop(const struct call *call)
 {
     return rpc_loop(call->request->rpc);

@@ -61,8 +61,6 @@ struct rpc_request {
 void *request_alloc(struct rpc_request *request, size_t size);
 struct span request_copy(struct rpc_request *request, struct span bytes);
 void request_free_chunks(struct rpc_request *request);
-/* call_fail with a message that may hold any byte. */
-struct call_done call_fail_text(struct call *call, int code, struct span message, struct span data);
 /* What call_ok and call_fail end with, in rpc.c. */
 void rpc_call_ended(struct call *call);
 struct loop *rpc_loop(const struct rpc *rpc);
