@@ -220,10 +220,12 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
     /* INVALID: the hash held when it was put; only a root that is no trie root gets here. */
     bool missing = walked == TRIE_MISSING;
     ASSERT(missing || walked == TRIE_INVALID);
-    /* Two keys that miss the same node wait for one fetch; the second then walks on with what the
-     * first brought. */
-    struct object_fetch *fetch =
-        join_or_new(objects, wait, CACHE_NODE, missing ? &walk->missing : root, block);
+    /* Who misses the same node for the same key waits for one fetch. Different keys are asked for
+     * side by side: in one message the nodes that they share come once. */
+    struct hash32 id = missing ? walk->missing : *root;
+    for (size_t i = 0; i < sizeof id.bytes; i++)
+        id.bytes[i] ^= key32->bytes[i];
+    struct object_fetch *fetch = join_or_new(objects, wait, CACHE_NODE, &id, block);
     if (fetch == NULL)
         return OBJECT_LATER;
     struct les_op *op = &fetch->op;

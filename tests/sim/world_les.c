@@ -131,6 +131,8 @@ static void on_ledger_head(void *owner, struct ledger_block *from, struct ledger
 {
     (void)from, (void)to;
     struct sim_server *server = owner;
+    if (server->pool != NULL)
+        pool_head_changed(server->pool);
     if (server->server != NULL)
         server_head_changed(server->server);
 }
@@ -287,6 +289,16 @@ struct ledger *sim_ledger(struct sim *sim, size_t index)
     return sim->servers[index].ledger;
 }
 
+struct pool *sim_pool(struct sim *sim, size_t index)
+{
+    return sim->servers[index].pool;
+}
+
+struct crypto *sim_crypto(struct sim *sim, size_t index)
+{
+    return sim->servers[index].crypto;
+}
+
 void sim_set_head(struct sim *sim, size_t index, uint64_t number)
 {
     cr_assert_lt(number, sim->servers[index].blocks_count);
@@ -425,6 +437,19 @@ const char *sim_rpc(struct sim *sim, const char *request)
                   request, sim_log(sim));
     buf_add_u8(&sim->reply, 0);
     return (const char *)sim->reply.data;
+}
+
+void sim_drop_rpc(struct sim *sim, const char *request, uint64_t wait_ms)
+{
+    struct rpc_request *waiting;
+    buf_clear(&sim->reply);
+    sim->replied = false;
+    if (rpc_submit(sim->rpc, SPAN_STR(request), &sim->reply, &waiting, on_reply, sim) !=
+        RPC_WAITING)
+        return;
+    world_run_for_ms(sim->world, wait_ms);
+    if (!sim->replied)
+        rpc_abandon(waiting);
 }
 
 uint64_t sim_lies(struct sim *sim)

@@ -5,7 +5,7 @@
 
 #include "gateway/light.h"
 #include "gateway/rpc.h"
-#include "les/node/ledger.h"
+#include "les/node/pool.h"
 #include "tests/sim/world.h"
 
 #define SIM_SERVERS_MAX 12
@@ -21,6 +21,8 @@ struct world *sim_world(struct sim *sim);
 struct loop *sim_light_loop(struct sim *sim);
 struct loop *sim_server_loop(struct sim *sim, size_t index);
 struct ledger *sim_ledger(struct sim *sim, size_t index);
+struct pool *sim_pool(struct sim *sim, size_t index);
+struct crypto *sim_crypto(struct sim *sim, size_t index);
 /* The block at number in the chain file, by the server's own ledger. */
 void sim_set_head(struct sim *sim, size_t index, uint64_t number); /* announced if it is ahead */
 /* The server starts anew with this head. */
@@ -48,6 +50,8 @@ void sim_wait_head(struct sim *sim, uint64_t number, uint64_t limit_ms);
 /* One JSON-RPC request; runs the world until it is answered (or fails the test after 60 virtual
  * seconds). The text is valid until the next one. */
 const char *sim_rpc(struct sim *sim, const char *request);
+/* The same, but nobody waits for the answer any more after wait_ms of virtual time. */
+void sim_drop_rpc(struct sim *sim, const char *request, uint64_t wait_ms);
 /* What the servers' scores say: lies counted by the client so far. */
 uint64_t sim_lies(struct sim *sim);
 /* What the light client logged so far. */
