@@ -241,6 +241,7 @@ static enum made run_call(struct sim *sim, struct block_run *block, const struct
     *record = (struct record){.result = {.end = EVM_END_MISSING}};
     sim->senders[sim->count] = message.sender;
     show_tx(tx, &message, &args, context->has_base_fee);
+    message.tx.has_chain_id = false; /* it was looked at, and early forks know none */
     simulate_logs_begin_call(&sim->logs);
     switch (call_run_message(sim->run, &message, &leniency, &record->result, sim->error)) {
     case CALL_STOPPED:
