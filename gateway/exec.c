@@ -234,14 +234,18 @@ static void on_abandon(void *work)
 
 /* ---- fetching what a run lacked ---- */
 
-static void fail(struct exec_run *run, int code, const char *text)
+static void set_failed(struct query *query, int code, const char *text)
 {
-    struct query *query = run->query;
     if (query->failed)
         return;
     query->failed = true;
     query->fail_code = code;
     snprintf(query->fail_text, sizeof query->fail_text, "%s", text);
+}
+
+static void fail(struct exec_run *run, int code, const char *text)
+{
+    set_failed(run->query, code, text);
 }
 
 static void fail_time(struct exec_run *run)
@@ -525,6 +529,10 @@ static enum query_got next_round(struct exec_run *run)
 enum query_got query_execute(struct query *query, struct exec_job *job, struct block_header *block)
 {
     struct exec_run *run = job->under_way;
+    if (run == NULL && query_light(query)->exec->runs_alive >= EXEC_JOBS_MAX) {
+        set_failed(query, RPC_LIMIT_EXCEEDED, "too many calls are being executed, try again");
+        return QUERY_LATER;
+    }
     if (run == NULL)
         run = start(query, job, block);
     switch (run->phase) {

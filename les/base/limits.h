@@ -218,6 +218,7 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 /* ---- gateway: execution ---- */
 #define EXEC_GAS_CAP_DEFAULT    50000000 /* of one call, go-ethereum */
 #define EXEC_TIMEOUT_DEFAULT_MS 5000     /* of one call on its worker, go-ethereum */
+#define EXEC_JOBS_MAX           256      /* calls under way; more are turned away */
 #define EXEC_WORKERS_MAX        3  /* runs at once; the pool's fourth thread is for name look-ups */
 #define EXEC_ROUNDS_MAX         64 /* of fetching for one call */
 #define EXEC_GUESS_MS           100     /* a run over guesses that takes longer is cut short */
