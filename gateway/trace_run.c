@@ -221,6 +221,14 @@ static void fail_tracing(struct trace_job *job)
     buf_free(&text);
 }
 
+static bool override_state(struct trace_job *job, struct call_run *run)
+{
+    enum call_got got = call_run_override(run, &job->args->state_override, &job->error);
+    if (got == CALL_STOPPED)
+        call_error_set(&job->error, RPC_SERVER_ERROR, "%s", evm_end_text(EVM_END_MISSING));
+    return got == CALL_DONE;
+}
+
 static void trace_message(struct trace_job *job, const struct exec_world *world,
                           struct call_run *run, const struct call_message *message,
                           uint64_t logs_before)
@@ -255,7 +263,7 @@ void trace_run_call(struct exec_job *exec_job, const struct exec_world *world)
     struct call_run *run = call_run_open(world, &block, NULL);
     bool good = !job->args->has_tx_index ||
                 replay_before_call(job, world, call_run_state(run), &logs_before);
-    if (good && call_run_override(run, &job->args->state_override, &job->error) == CALL_DONE &&
+    if (good && override_state(job, run) &&
         call_message_of(&message, job->call, &block, world->gas_cap, &job->error)) {
         call_run_lower_fees(run, &message);
         trace_message(job, world, run, &message, logs_before);

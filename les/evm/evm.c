@@ -296,6 +296,7 @@ static enum evm_end settle_creation(struct evm *evm, struct evm_frame *frame)
 static enum evm_end leave(struct evm *evm, struct evm_frame *frame, enum evm_end end,
                           struct outcome *out)
 {
+    const struct span returned = frame->output;
     if (end == EVM_END_SUCCESS && is_creation(frame->kind))
         end = settle_creation(evm, frame);
     if (end != EVM_END_SUCCESS)
@@ -305,7 +306,7 @@ static enum evm_end leave(struct evm *evm, struct evm_frame *frame, enum evm_end
     out->output = keeps_gas ? frame->output : SPAN_EMPTY;
     evm_code_release(frame->code);
     frame->code = NULL;
-    struct outcome seen = {out->gas, frame->output};
+    struct outcome seen = {out->gas, returned};
     trace_exit(evm, evm->depth, end, frame->gas_given, &seen);
     return end;
 }
