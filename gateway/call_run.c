@@ -207,7 +207,6 @@ struct call_run {
     /* The last message, for call_run_end_text. */
     const struct call_message *message;
     const struct tx_leniency *leniency;
-    size_t output_size;
 };
 
 static enum evm_lookup on_block_hash(void *owner, uint64_t number, struct hash32 *out)
@@ -549,6 +548,19 @@ static enum tx_refusal execute(struct call_run *run, struct tx_result *out)
     return tx_execute(&place, &run->message->tx, &run->message->sender, run->leniency, out);
 }
 
+/* More state or time would not help against these two. */
+static enum call_got stopped(const struct call_run *run, enum evm_end end, struct call_error *error)
+{
+    if (end == EVM_END_UNSUPPORTED)
+        call_error_set(error, RPC_SERVER_ERROR, "precompiled contract %s is not in this build",
+                       evm_precompile_name(evm_unsupported(run->evm)));
+    else if (end == EVM_END_MEMORY)
+        text_begin(error, evm_end_text(end));
+    else
+        return CALL_STOPPED;
+    return CALL_FAILED;
+}
+
 enum call_got call_run_message(struct call_run *run, const struct call_message *message,
                                const struct tx_leniency *leniency, struct tx_result *out,
                                struct call_error *error)
@@ -559,7 +571,7 @@ enum call_got call_run_message(struct call_run *run, const struct call_message *
     if (refusal == TX_REFUSAL_NONE)
         return CALL_DONE;
     if (refusal == TX_REFUSAL_STOPPED)
-        return CALL_STOPPED;
+        return stopped(run, out->end, error);
     text_begin(error, tx_refusal_text(refusal));
     error->refusal = refusal;
     add_details(&error->text, run, message, refusal);

@@ -84,8 +84,9 @@ enum call_got call_run_override(struct call_run *run, const struct state_overrid
  * call_run_set_block. */
 void call_run_lower_fees(struct call_run *run, const struct call_message *message);
 /* Runs it, as a transaction of the block, on the state as it is now. DONE: out says how it ended;
- * out->output is borrowed until the next message or call_run_close. FAILED: it was refused; the
- * text is go-ethereum's, without "err: " and "(supplied gas)". Block gas is not counted. */
+ * out->output is borrowed until the next message or call_run_close. FAILED: it was refused
+ * (error->refusal), the text is go-ethereum's without "err: " and "(supplied gas)"; or it needs
+ * what this build lacks. Block gas is not counted. */
 enum call_got call_run_message(struct call_run *run, const struct call_message *message,
                                const struct tx_leniency *leniency, struct tx_result *out,
                                struct call_error *error) WARN_UNUSED;

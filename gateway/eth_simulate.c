@@ -113,6 +113,7 @@ static struct call_done on_step(struct query *query)
         job->base.extra = SPAN_EMPTY;
         job->base_hash = block->hash;
         job->has_base = true;
+        call_note_block(query_call(query), &block->hash);
     }
     if (query_execute(query, &job->job, block) != QUERY_HERE)
         return query_wait(query);
