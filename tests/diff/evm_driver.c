@@ -3,8 +3,8 @@
  *
  *   {"fork": "Osaka", "env": {...}, "pre": {...}, "txs": ["0x...", ...], "detail": bool}
  *
- * env and pre are those of a state test, txs signed envelopes that run one after the other. One
- * line of JSON on standard output answers:
+ * env and pre are those of a state test, txs signed envelopes that run one after the other, each
+ * with a block's gas to itself. One line of JSON on standard output answers:
  *
  *   {"txs": [{"refused": text} or {"end", "gas", "refund", "price", "output", "logs"}],
  *    "root": hash, "state": {...} with detail}
@@ -45,6 +45,8 @@ static json_t *run_tx(struct state_world *world, const char *hex)
     struct tx_result result = {0};
     const char *why = "";
     json_t *out = json_object();
+    world->place.gas_left = world->block.gas_limit;
+    world->place.blob_gas_left = world->rules.blobs.max * EVM_BLOB_GAS;
     enum tx_refusal refusal = state_world_run(world, buf_span(&envelope), &result, &why);
     if (refusal != TX_REFUSAL_NONE) {
         json_object_set_new(out, refusal == TX_REFUSAL_STOPPED ? "stopped" : "refused",
