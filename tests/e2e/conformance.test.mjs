@@ -11,9 +11,6 @@ const suite = vectors('rpc-compat')
 
 // Methods that lesgate does not have, and why.
 const LEFT_OUT = {
-  eth_call: 'comes with the EVM',
-  eth_estimateGas: 'comes with the EVM',
-  eth_createAccessList: 'comes with the EVM',
   debug_traceBlockByHash: 'comes with the EVM',
   debug_traceBlockByNumber: 'comes with the EVM',
   debug_traceTransaction: 'comes with the EVM',
