@@ -1,0 +1,6 @@
+export const toHex = bytes => '0x' + Buffer.from(bytes).toString('hex')
+export const fromHex = text => Uint8Array.from(Buffer.from(text.slice(2), 'hex'))
+export const bigToBytes = value => value === 0n ? new Uint8Array() : fromHex('0x' + (s => s.length % 2 ? '0' + s : s)(value.toString(16)))
+export const word = value => fromHex('0x' + BigInt.asUintN(256, value).toString(16).padStart(64, '0'))
+export const concat = (...parts) => Uint8Array.from(Buffer.concat(parts))
+export const bigHex = value => '0x' + value.toString(16)
