@@ -147,8 +147,8 @@ static inline void word_save(uint8_t data[32], const struct u256 *word)
     }
 }
 
-/* ops_*.c: one function per instruction of kind F. top is the top of the stack before it; results
- * go where the instruction's pops and pushes say. Static gas is paid. */
+/* ops_*.c: one function per instruction of kinds F and Q. top is the top of the stack before it;
+ * results go where the instruction's pops and pushes say. Static gas is paid. */
 #define EVM_OP(name)                                                                               \
     enum evm_end evm_op_##name(struct evm *evm, struct evm_frame *frame, struct u256 *top)
 #define X_W(name)
@@ -157,6 +157,7 @@ static inline void word_save(uint8_t data[32], const struct u256 *word)
 #define X_D(name)
 #define X_S(name)
 #define X_F(name)                                                   EVM_OP(name);
+#define X_Q(name)                                                   EVM_OP(name);
 #define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3) X_##kind(name)
 EVM_OPCODES(X, )
 #undef X
@@ -166,6 +167,7 @@ EVM_OPCODES(X, )
 #undef X_D
 #undef X_S
 #undef X_F
+#undef X_Q
 
 /* Gas of a store to a loaded slot, and what it changes in the refund, without the surcharge of a
  * cold slot. */

@@ -1,4 +1,5 @@
 #include "les/evm/frame.h"
+#include "les/evm/quick.h"
 #include "les/evm/words.h"
 
 /* The table below names every code once and lets the rest fall to "undefined". */
@@ -10,17 +11,15 @@
 
 #define FLATTEN static inline __attribute__((always_inline))
 
+/* The size bytes at data, which go on for at least as many as a word has (EVM_CODE_PADDING). */
 FLATTEN void push_bytes(struct u256 *out, const uint8_t *data, unsigned size)
 {
-    uint8_t padded[32] = {0};
-    memcpy(padded + 32 - size, data, size);
-    word_load(out, padded);
-}
-
-/* Small pushes are most of them. */
-FLATTEN void push_small(struct u256 *out, const uint8_t *data, unsigned size)
-{
-    *out = u256_from_u64(be_read(data, size));
+    uint64_t words[4] = {0};
+    for (unsigned i = 0; 8 * i < size; i++) {
+        unsigned end = size - 8 * i;
+        words[i] = end >= 8 ? swap64(data + end - 8) : swap64(data) >> (64 - 8 * end);
+    }
+    u256_put(out, words[0], words[1], words[2], words[3]);
 }
 
 /* Where a jump to word leads; NULL: not a destination. */
@@ -66,6 +65,7 @@ static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
     evm->tracer->ops->on_step_end(evm->tracer, end, gas);
 }
 
+#define UNLIKELY(condition) __builtin_expect((condition), 0)
 #define SAVE()                                                                                     \
     do {                                                                                           \
         frame->pc = pc;                                                                            \
@@ -88,18 +88,21 @@ static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
         }                                                                                          \
         goto *labels[*pc];                                                                         \
     } while (0)
+/* A price that no fork changed stands in the code, another is looked up. */
+#define SAME_IN_ALL(since, g0, g1, g2, g3)                                                         \
+    ((since) == EVM_FRONTIER && (g0) == (g1) && (g1) == (g2) && (g2) == (g3))
 /* What every instruction is checked for before its body: defined, stack, static gas. */
-#define CHECK(code, pops, pushes, since)                                                           \
+#define CHECK(code, pops, pushes, since, g0, g1, g2, g3)                                           \
     do {                                                                                           \
-        int64_t cost = costs[code];                                                                \
+        const int64_t cost = SAME_IN_ALL(since, g0, g1, g2, g3) ? (g0) : costs[code];              \
         if ((since) != EVM_FRONTIER && cost < 0)                                                   \
             FAIL(INVALID_OPCODE);                                                                  \
-        if ((pops) > 0 && top - stack < (pops))                                                    \
+        if ((pops) > 0 && UNLIKELY(top < stack + (pops)))                                          \
             FAIL(STACK_UNDERFLOW);                                                                 \
-        if ((pushes) > (pops) && top - stack >= EVM_STACK_MAX)                                     \
+        if ((pushes) > (pops) && UNLIKELY(top >= stack + EVM_STACK_MAX))                           \
             FAIL(STACK_OVERFLOW);                                                                  \
         gas -= cost;                                                                               \
-        if (__builtin_expect(gas < 0, 0))                                                          \
+        if (UNLIKELY(gas < 0))                                                                     \
             FAIL(OUT_OF_GAS);                                                                      \
     } while (0)
 
@@ -113,7 +116,7 @@ static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
     frame->pc = pc;                                                                                \
     end = evm_op_##name(evm, frame, top);                                                          \
     gas = frame->gas;                                                                              \
-    if (__builtin_expect(end != EVM_RUNNING, 0)) {                                                 \
+    if (UNLIKELY(end != EVM_RUNNING)) {                                                            \
         if (end == EVM_CALLING) {                                                                  \
             top += (pushes) - (pops);                                                              \
             pc++;                                                                                  \
@@ -123,25 +126,25 @@ static void trace_step_end(struct evm *evm, enum evm_end end, int64_t gas)
     top += (pushes) - (pops);                                                                      \
     pc++;                                                                                          \
     NEXT();
+#define BODY_Q(code, name, pops, pushes)                                                           \
+    if (quick_##name(frame, top)) {                                                                \
+        top += (pushes) - (pops);                                                                  \
+        pc++;                                                                                      \
+        NEXT();                                                                                    \
+    }                                                                                              \
+    BODY_F(code, name, pops, pushes)
 #define BODY_P(code, name, pops, pushes)                                                           \
     top++;                                                                                         \
-    if ((code)-0x5f <= 8)                                                                          \
-        push_small(top, pc + 1, (code)-0x5f);                                                      \
-    else                                                                                           \
-        push_bytes(top, pc + 1, (code)-0x5f);                                                      \
+    push_bytes(top, pc + 1, (code)-0x5f);                                                          \
     pc += (code)-0x5f + 1;                                                                         \
     NEXT();
 #define BODY_D(code, name, pops, pushes)                                                           \
-    top[1] = top[1 - (pops)];                                                                      \
+    u256_copy(&top[1], &top[1 - (pops)]);                                                          \
     top++;                                                                                         \
     pc++;                                                                                          \
     NEXT();
 #define BODY_S(code, name, pops, pushes)                                                           \
-    {                                                                                              \
-        struct u256 other = top[1 - (pops)];                                                       \
-        top[1 - (pops)] = top[0];                                                                  \
-        top[0] = other;                                                                            \
-    }                                                                                              \
+    u256_swap(&top[0], &top[1 - (pops)]);                                                          \
     pc++;                                                                                          \
     NEXT();
 #define BODY_O(code, name, pops, pushes) goto own_##name;

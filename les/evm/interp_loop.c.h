@@ -17,7 +17,7 @@ enum evm_end INTERPRET(struct evm *evm, struct evm_frame *frame)
     NEXT();
 
 #define X(A, code, name, kind, pops, pushes, since, g0, g1, g2, g3)                                \
-    at_##name : CHECK(code, pops, pushes, EVM_##since);                                            \
+    at_##name : CHECK(code, pops, pushes, EVM_##since, g0, g1, g2, g3);                            \
     BODY_##kind(code, name, pops, pushes)
     EVM_OPCODES(X, )
 #undef X
@@ -31,11 +31,7 @@ own_POP:
     NEXT();
 own_JUMP:
     pc = jump_target(code, top--);
-    if (__builtin_expect(pc == NULL, 0))
-        goto bad_jump;
-    if (__builtin_expect(evm_cancelled(evm), 0))
-        FAIL(CANCELLED);
-    NEXT();
+    goto jumped;
 own_JUMPI:
     top -= 2;
     if (u256_is_zero(&top[1])) {
@@ -43,11 +39,14 @@ own_JUMPI:
         NEXT();
     }
     pc = jump_target(code, &top[2]);
-    if (__builtin_expect(pc == NULL, 0))
+jumped:
+    if (UNLIKELY(pc == NULL))
         goto bad_jump;
-    if (__builtin_expect(evm_cancelled(evm), 0))
+    if (UNLIKELY(evm_cancelled(evm)))
         FAIL(CANCELLED);
-    NEXT();
+    if (traced)
+        NEXT();
+    goto at_JUMPDEST; /* nothing else can be there */
 own_PC:
     *++top = u256_from_u64((uint64_t)(pc - code->bytes));
     pc++;

@@ -4,45 +4,23 @@
 #define LES_EVM_WORDS_H
 
 #include "les/eth/u256.h"
+#include "les/eth/u256_inline.h"
 
 #define WORD_OP(name) static inline __attribute__((always_inline)) void op_##name(struct u256 *top)
-#define WORD_WIDE     unsigned __int128
 
 WORD_OP(ADD)
 {
-    WORD_WIDE sum = 0;
-    for (int i = 0; i < 4; i++) {
-        sum += (WORD_WIDE)top[0].words[i] + top[-1].words[i];
-        top[-1].words[i] = (uint64_t)sum;
-        sum >>= 64;
-    }
+    (void)u256_add_inline(&top[-1], &top[0], &top[-1]);
 }
 
 WORD_OP(SUB)
 {
-    uint64_t borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        WORD_WIDE difference = (WORD_WIDE)top[0].words[i] - top[-1].words[i] - borrow;
-        top[-1].words[i] = (uint64_t)difference;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
+    (void)u256_sub_inline(&top[-1], &top[0], &top[-1]);
 }
 
-/* The low half of the product: ten multiplications. */
 WORD_OP(MUL)
 {
-    const uint64_t *a = top[0].words;
-    uint64_t *b = top[-1].words, out[4] = {0};
-    for (int i = 0; i < 4; i++) {
-        uint64_t carry = 0;
-        for (int j = 0; i + j < 3; j++) {
-            WORD_WIDE t = (WORD_WIDE)a[i] * b[j] + out[i + j] + carry;
-            out[i + j] = (uint64_t)t;
-            carry = (uint64_t)(t >> 64);
-        }
-        out[3] += a[i] * b[3 - i] + carry;
-    }
-    memcpy(b, out, sizeof out);
+    u256_mul_low(&top[-1], &top[0], &top[-1]);
 }
 
 WORD_OP(DIV)
@@ -77,37 +55,37 @@ WORD_OP(MULMOD)
 
 WORD_OP(SIGNEXTEND)
 {
-    u256_signextend(&top[-1], &top[0], &top[-1]);
+    if (!u256_fits_u64(&top[0]) || top[0].words[0] >= 31)
+        return;
+    uint64_t *words = top[-1].words;
+    unsigned place = (unsigned)top[0].words[0] / 8,
+             spare = 56 - 8 * ((unsigned)top[0].words[0] % 8);
+    int64_t last = (int64_t)(words[place] << spare) >> spare;
+    words[place] = (uint64_t)last;
+    while (++place < 4)
+        words[place] = (uint64_t)(last >> 63);
 }
 
-static inline bool word_less(const struct u256 *a, const struct u256 *b)
-{
-    uint64_t borrow = 0;
-    for (int i = 0; i < 4; i++) {
-        WORD_WIDE difference = (WORD_WIDE)a->words[i] - b->words[i] - borrow;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
-    return borrow != 0;
-}
+#define SIGN_BIT (1ull << 63)
 
 WORD_OP(LT)
 {
-    top[-1] = u256_from_u64(word_less(&top[0], &top[-1]));
+    top[-1] = u256_from_u64(u256_less_inline(&top[0], &top[-1], 0));
 }
 
 WORD_OP(GT)
 {
-    top[-1] = u256_from_u64(word_less(&top[-1], &top[0]));
+    top[-1] = u256_from_u64(u256_less_inline(&top[-1], &top[0], 0));
 }
 
 WORD_OP(SLT)
 {
-    top[-1] = u256_from_u64(u256_scompare(&top[0], &top[-1]) < 0);
+    top[-1] = u256_from_u64(u256_less_inline(&top[0], &top[-1], SIGN_BIT));
 }
 
 WORD_OP(SGT)
 {
-    top[-1] = u256_from_u64(u256_scompare(&top[0], &top[-1]) > 0);
+    top[-1] = u256_from_u64(u256_less_inline(&top[-1], &top[0], SIGN_BIT));
 }
 
 WORD_OP(EQ)
@@ -122,26 +100,31 @@ WORD_OP(ISZERO)
 
 WORD_OP(AND)
 {
-    for (int i = 0; i < 4; i++)
-        top[-1].words[i] &= top[0].words[i];
+    const struct u256 *a = &top[0];
+    struct u256 *b = &top[-1];
+    u256_put(b, a->words[0] & b->words[0], a->words[1] & b->words[1], a->words[2] & b->words[2],
+             a->words[3] & b->words[3]);
 }
 
 WORD_OP(OR)
 {
-    for (int i = 0; i < 4; i++)
-        top[-1].words[i] |= top[0].words[i];
+    const struct u256 *a = &top[0];
+    struct u256 *b = &top[-1];
+    u256_put(b, a->words[0] | b->words[0], a->words[1] | b->words[1], a->words[2] | b->words[2],
+             a->words[3] | b->words[3]);
 }
 
 WORD_OP(XOR)
 {
-    for (int i = 0; i < 4; i++)
-        top[-1].words[i] ^= top[0].words[i];
+    const struct u256 *a = &top[0];
+    struct u256 *b = &top[-1];
+    u256_put(b, a->words[0] ^ b->words[0], a->words[1] ^ b->words[1], a->words[2] ^ b->words[2],
+             a->words[3] ^ b->words[3]);
 }
 
 WORD_OP(NOT)
 {
-    for (int i = 0; i < 4; i++)
-        top[0].words[i] = ~top[0].words[i];
+    u256_put(top, ~top->words[0], ~top->words[1], ~top->words[2], ~top->words[3]);
 }
 
 WORD_OP(BYTE)
@@ -154,24 +137,29 @@ WORD_OP(BYTE)
     top[-1] = u256_from_u64(byte);
 }
 
-static inline unsigned word_shift(const struct u256 *count)
-{
-    return u256_fits_u64(count) && count->words[0] < 256 ? (unsigned)count->words[0] : 256;
-}
-
 WORD_OP(SHL)
 {
-    u256_shl(&top[-1], &top[-1], word_shift(&top[0]));
+    if (u256_fits_u64(&top[0]) && top[0].words[0] < 256)
+        u256_shl_inline(&top[-1], &top[-1], (unsigned)top[0].words[0]);
+    else
+        top[-1] = u256_from_u64(0);
 }
 
 WORD_OP(SHR)
 {
-    u256_shr(&top[-1], &top[-1], word_shift(&top[0]));
+    if (u256_fits_u64(&top[0]) && top[0].words[0] < 256)
+        u256_shr_inline(&top[-1], &top[-1], (unsigned)top[0].words[0], 0);
+    else
+        top[-1] = u256_from_u64(0);
 }
 
 WORD_OP(SAR)
 {
-    u256_sar(&top[-1], &top[-1], word_shift(&top[0]));
+    uint64_t fill = (uint64_t)((int64_t)top[-1].words[3] >> 63);
+    if (u256_fits_u64(&top[0]) && top[0].words[0] < 256)
+        u256_shr_inline(&top[-1], &top[-1], (unsigned)top[0].words[0], fill);
+    else
+        u256_put(&top[-1], fill, fill, fill, fill);
 }
 
 /* EIP-7939 */
