@@ -11,9 +11,6 @@ const suite = vectors('rpc-compat')
 
 // Methods that lesgate does not have, and why.
 const LEFT_OUT = {
-  debug_traceBlockByHash: 'comes with the EVM',
-  debug_traceBlockByNumber: 'comes with the EVM',
-  debug_traceTransaction: 'comes with the EVM',
   testing_buildBlockV1: 'builds blocks in a full node',
   txpool_content: 'a light client has no pool of others\' transactions',
   txpool_contentFrom: 'a light client has no pool of others\' transactions',
