@@ -287,7 +287,9 @@ static enum status open_candidate(struct ledger *ledger, struct candidate *candi
         refuse(error, &candidate->header, "its parent is not known");
         return STATUS_NOT_FOUND;
     }
-    const char *fault = ledger_check_header(ledger, &candidate->header, &candidate->parent->header);
+    const char *fault = ledger_check_header(ledger, &candidate->header, candidate->parent);
+    if (fault == NULL)
+        fault = ledger_check_uncles(ledger, &candidate->body, candidate->parent);
     return fault == NULL ? STATUS_OK : refuse(error, &candidate->header, fault);
 }
 

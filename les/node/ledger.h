@@ -2,9 +2,9 @@
  * hash, total difficulty, helper tries. Blocks enter by execution on their parent's state; what
  * they claim is compared with what they did. One thread.
  *
- * What is not checked: seals (proof of work, who may sign a clique block, consensus layer). Whoever
- * feeds a ledger vouches for the order of blocks; everything else in them is verified. Nothing is
- * pruned and nothing is kept on disk. */
+ * What is not checked: seals (ethash, who may sign a clique block, consensus layer). Whoever feeds
+ * a ledger vouches for the order of blocks; everything else in them is verified, difficulty and
+ * uncles too. Nothing is pruned and nothing is kept on disk. */
 #ifndef LES_NODE_LEDGER_H
 #define LES_NODE_LEDGER_H
 

@@ -1,10 +1,13 @@
-/* Header rules that need the parent: Yellow Paper section 4.4.4, EIP-1559, EIP-3675, EIP-4844. */
+/* Header rules that need the parent: Yellow Paper section 4.4.4, EIP-779, EIP-1559, EIP-3675,
+ * EIP-4844. */
 #include "les/node/ledger_internal.h"
 
+#include "les/eth/difficulty.h"
 #include "les/eth/u256.h"
 
 #define GAS_LIMIT_MIN     5000
 #define GAS_LIMIT_DIVISOR 1024
+#define DAO_BLOCKS        10
 #define EXTRA_MAX         32 /* where no clique signers are in it */
 
 static bool gas_limit_follows(const struct header *header, const struct header *parent)
@@ -45,9 +48,43 @@ static const char *check_fees(const struct chainspec *spec, const struct header 
     return NULL;
 }
 
-const char *ledger_check_header(const struct ledger *ledger, const struct header *header,
-                                const struct header *parent)
+/* EIP-3675: the first block whose parent has reached the terminal total difficulty ends proof of
+ * work, and none before it may. */
+static bool merge_is_due(const struct chainspec *spec, const struct header *header,
+                         const struct ledger_block *parent)
 {
+    if (!spec->has_terminal_td)
+        return true;
+    bool reached = u256_compare(&parent->td, &spec->terminal_td) >= 0;
+    return reached == u256_is_zero(&header->difficulty);
+}
+
+/* EIP-779: ten blocks carry a mark on the side of the fork, and never on the other. */
+static bool dao_mark_fits(const struct chainspec *spec, const struct header *header)
+{
+    uint64_t first = spec->activation[FORK_DAO];
+    if (first == FORK_NEVER || header->number < first || header->number - first >= DAO_BLOCKS)
+        return true;
+    return span_equal(header->extra, SPAN_STR("dao-hard-fork")) == spec->dao_support;
+}
+
+static const char *check_work(const struct chainspec *spec, const struct header *header,
+                              const struct header *parent)
+{
+    struct u256 difficulty;
+    if (spec->clique)
+        return NULL;
+    difficulty_next(&difficulty, spec, parent, header->timestamp);
+    if (!u256_equal(&difficulty, &header->difficulty))
+        return "difficulty does not follow from the parent";
+    return dao_mark_fits(spec, header) ? NULL
+                                       : "extra data is not that of its side of the DAO fork";
+}
+
+const char *ledger_check_header(const struct ledger *ledger, const struct header *header,
+                                const struct ledger_block *parent_block)
+{
+    const struct header *parent = &parent_block->header;
     const struct chainspec *spec = ledger->config.spec;
     bool merged = chainspec_fork(spec, header) >= FORK_PARIS;
     if (header->number != parent->number + 1)
@@ -57,12 +94,14 @@ const char *ledger_check_header(const struct ledger *ledger, const struct header
         return "timestamp is not after its parent's";
     if (chainspec_fork(spec, parent) >= FORK_PARIS && !merged)
         return "difficulty after the merge";
+    if (!merge_is_due(spec, header, parent_block))
+        return merged ? "no difficulty before the merge" : "difficulty after the merge";
     if (header->gas_used > header->gas_limit)
         return "more gas used than allowed";
     if (header->extra.size > EXTRA_MAX && (merged || !spec->clique))
         return "extra data is too long";
     if (!gas_limit_follows(header, parent))
         return "gas limit is too far from its parent's";
-    const char *fault = merged ? check_merged(header) : NULL;
+    const char *fault = merged ? check_merged(header) : check_work(spec, header, parent);
     return fault != NULL ? fault : check_fees(spec, header, parent);
 }

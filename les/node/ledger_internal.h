@@ -20,7 +20,10 @@ struct ledger {
 
 /* ledger_check.c: what a header owes to its parent. NULL: nothing is wrong. */
 const char *ledger_check_header(const struct ledger *ledger, const struct header *header,
-                                const struct header *parent);
+                                const struct ledger_block *parent);
+/* ledger_uncles.c: who may be an uncle of a block on parent. NULL: nothing is wrong. */
+const char *ledger_check_uncles(const struct ledger *ledger, const struct body *body,
+                                struct ledger_block *parent);
 
 /* ledger_section.c: builds the sections that the head has confirmed. */
 void ledger_build_sections(struct ledger *ledger);

@@ -209,6 +209,14 @@ static void add_changed(struct place *place, void (*change)(struct header *heade
     buf_free(&block);
 }
 
+static void wrong_difficulty(struct header *header)
+{
+    header->difficulty.words[0] += 1;
+}
+static void no_difficulty(struct header *header)
+{
+    header->difficulty = u256_from_u64(0);
+}
 static void wrong_state(struct header *header)
 {
     header->state_root.bytes[0] ^= 1;
@@ -271,6 +279,54 @@ Test(ledger, what_a_block_claims_is_compared_with_what_it_does)
         add_changed(place, CASES[i].change);
         expect_error(place, CASES[i].error);
     }
+    place_free(place);
+}
+
+Test(ledger, work_is_as_much_as_the_parent_asks_for)
+{
+    struct place *place =
+        place_new("vectors/rpc-compat/genesis.json", "vectors/rpc-compat/chain.rlp", 0);
+    add_changed(place, wrong_difficulty);
+    expect_error(place, "difficulty does not follow");
+    add_changed(place, no_difficulty);
+    expect_error(place, "no difficulty before the merge");
+    place_free(place);
+}
+
+/* The second block of the chain with these uncles, which its header knows nothing of. */
+static void add_with_uncles(struct place *place, struct span uncles, const char *expected)
+{
+    struct span header_rlp;
+    struct body body;
+    struct buf block = {0};
+    cr_assert(block_split(&header_rlp, &body, nth_block(place, 1)));
+    size_t mark = rlp_list_begin(&block);
+    buf_add_span(&block, header_rlp);
+    rlp_add_list_header(&block, body.transactions.size);
+    buf_add_span(&block, body.transactions);
+    rlp_add_list_header(&block, uncles.size);
+    buf_add_span(&block, uncles);
+    rlp_list_end(&block, mark);
+    cr_assert_eq(ledger_add(place->ledger, buf_span(&block), &place->error), STATUS_INVALID);
+    expect_error(place, expected);
+    buf_free(&block);
+}
+
+Test(ledger, uncles_are_of_the_family_and_no_ancestors)
+{
+    struct place *place =
+        place_new("vectors/rpc-compat/genesis.json", "vectors/rpc-compat/chain.rlp", 0);
+    struct buf genesis = {0}, strange = {0};
+    struct header header = ledger_genesis(place->ledger)->header;
+    cr_assert_eq(ledger_add(place->ledger, nth_block(place, 0), &place->error), STATUS_OK);
+    header_encode(&genesis, &header);
+    header.parent_hash.bytes[0] ^= 1;
+    header_encode(&strange, &header);
+    add_with_uncles(place, SPAN_STR("\xc0"), "an uncle is malformed");
+    add_with_uncles(place, buf_span(&genesis), "an uncle is an ancestor");
+    add_with_uncles(place, buf_span(&strange), "an uncle is not of the family");
+    buf_free(&genesis);
+    buf_free(&strange);
     place_free(place);
 }
 
