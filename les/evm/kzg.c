@@ -163,36 +163,68 @@ static const void *next(struct rlp *list, size_t size)
     return item.data;
 }
 
-static bool blob_proved(const KZGSettings *settings, const Blob *blob, const Bytes48 *commitment,
-                        struct rlp *proofs)
+static bool blobs_proved(const KZGSettings *settings, struct rlp blobs, struct rlp commitments,
+                         struct rlp proofs, size_t count)
 {
-    bool good = false;
-    const Bytes48 *proof = next(proofs, BYTES_PER_PROOF);
-    return verify_blob_kzg_proof(&good, blob, commitment, proof, settings) == C_KZG_OK && good;
+    for (size_t i = 0; i < count; i++) {
+        bool good = false;
+        const Blob *blob = next(&blobs, BYTES_PER_BLOB);
+        const Bytes48 *commitment = next(&commitments, BYTES_PER_COMMITMENT),
+                      *proof = next(&proofs, BYTES_PER_PROOF);
+        if (verify_blob_kzg_proof(&good, blob, commitment, proof, settings) != C_KZG_OK || !good)
+            return false;
+    }
+    return true;
 }
 
+/* All cells of all blobs, which are twice as long as the blobs. */
 struct cells {
-    Cell cells[CELLS_PER_EXT_BLOB];
-    Bytes48 commitments[CELLS_PER_EXT_BLOB], proofs[CELLS_PER_EXT_BLOB];
-    uint64_t indices[CELLS_PER_EXT_BLOB];
+    Cell *cells;
+    Bytes48 *commitments, *proofs;
+    uint64_t *indices;
 };
 
-static bool cells_proved(const KZGSettings *settings, const Blob *blob, const Bytes48 *commitment,
-                         struct rlp *proofs)
+static bool cells_compute(struct cells *all, const KZGSettings *settings, struct rlp blobs,
+                          struct rlp commitments, struct rlp proofs, size_t count)
 {
-    struct cells *all = mem_alloc(sizeof(*all));
-    bool good = false;
-    for (unsigned i = 0; i < CELLS_PER_EXT_BLOB; i++) {
-        all->commitments[i] = *commitment;
-        all->indices[i] = i;
-        memcpy(&all->proofs[i], next(proofs, BYTES_PER_PROOF), BYTES_PER_PROOF);
+    for (size_t i = 0; i < count; i++) {
+        const Blob *blob = next(&blobs, BYTES_PER_BLOB);
+        const Bytes48 *commitment = next(&commitments, BYTES_PER_COMMITMENT);
+        size_t first = i * CELLS_PER_EXT_BLOB;
+        for (size_t j = 0; j < CELLS_PER_EXT_BLOB; j++) {
+            all->commitments[first + j] = *commitment;
+            memcpy(&all->proofs[first + j], next(&proofs, BYTES_PER_PROOF), BYTES_PER_PROOF);
+            all->indices[first + j] = j;
+        }
+        if (compute_cells_and_kzg_proofs(all->cells + first, NULL, blob, settings) != C_KZG_OK)
+            return false;
     }
-    C_KZG_RET status = compute_cells_and_kzg_proofs(all->cells, NULL, blob, settings);
-    if (status == C_KZG_OK)
-        status = verify_cell_kzg_proof_batch(&good, all->commitments, all->indices, all->cells,
-                                             all->proofs, CELLS_PER_EXT_BLOB, settings);
-    mem_free(all);
-    return status == C_KZG_OK && good;
+    return true;
+}
+
+static bool cells_verify(const struct cells *all, const KZGSettings *settings, size_t total)
+{
+    bool good = false;
+    return verify_cell_kzg_proof_batch(&good, all->commitments, all->indices, all->cells,
+                                       all->proofs, total, settings) == C_KZG_OK &&
+           good;
+}
+
+static bool cells_proved(const KZGSettings *settings, struct rlp blobs, struct rlp commitments,
+                         struct rlp proofs, size_t count)
+{
+    size_t total = count * CELLS_PER_EXT_BLOB;
+    struct cells all = {.cells = mem_alloc(total * sizeof(Cell)),
+                        .commitments = mem_alloc(total * sizeof(Bytes48)),
+                        .proofs = mem_alloc(total * sizeof(Bytes48)),
+                        .indices = mem_alloc(total * sizeof(uint64_t))};
+    bool good = cells_compute(&all, settings, blobs, commitments, proofs, count) &&
+                cells_verify(&all, settings, total);
+    mem_free(all.cells);
+    mem_free(all.commitments);
+    mem_free(all.proofs);
+    mem_free(all.indices);
+    return good;
 }
 
 enum kzg_result kzg_check(struct kzg *kzg, const struct tx_sidecar *sidecar)
@@ -202,13 +234,8 @@ enum kzg_result kzg_check(struct kzg *kzg, const struct tx_sidecar *sidecar)
     if (kzg == NULL)
         return KZG_ABSENT;
     load(kzg);
-    for (size_t i = 0; i < sidecar->count; i++) {
-        const Blob *blob = next(&blobs, BYTES_PER_BLOB);
-        const Bytes48 *commitment = next(&commitments, BYTES_PER_COMMITMENT);
-        bool good = sidecar->version == 0 ? blob_proved(&kzg->settings, blob, commitment, &proofs)
-                                          : cells_proved(&kzg->settings, blob, commitment, &proofs);
-        if (!good)
-            return KZG_NOT_PROVED;
-    }
-    return KZG_PROVED;
+    bool good = sidecar->version == 0
+                    ? blobs_proved(&kzg->settings, blobs, commitments, proofs, sidecar->count)
+                    : cells_proved(&kzg->settings, blobs, commitments, proofs, sidecar->count);
+    return good ? KZG_PROVED : KZG_NOT_PROVED;
 }

@@ -17,7 +17,8 @@ enum kzg_result {
 };
 /* Do the proofs show that every blob belongs to its commitment? Version 0: a proof a blob
  * (EIP-4844); version 1: one for each cell of the extended blob (EIP-7594). The lists are as long
- * as tx_sidecar_of says. Milliseconds a blob. */
+ * as tx_sidecar_of says. Version 0 takes a millisecond or two a blob, version 1 ten and twice the
+ * blobs' memory; how many blobs there may be is the caller's business. */
 enum kzg_result kzg_check(struct kzg *kzg, const struct tx_sidecar *sidecar) WARN_UNUSED;
 
 #endif

@@ -155,9 +155,21 @@ static const char *check(const struct pool *pool, const struct tx *tx, struct ad
 }
 
 /* The costliest check, so the last one. EIP-7594: from Osaka on the proofs are those of cells. */
-static const char *check_blobs(const struct pool *pool, struct span envelope)
+static const char *check_blobs(const struct pool *pool, const struct tx *tx, struct span envelope)
 {
+    struct tx_check unused;
     struct tx_sidecar sidecar;
+    const struct chainspec *spec = ledger_spec(pool->ledger);
+    const struct header *head = &ledger_head(pool->ledger)->header;
+    if (tx->type != TX_BLOB)
+        return NULL;
+    const struct blob_params *blobs = chainspec_blobs(spec, head->number + 1, head->timestamp + 1);
+    enum tx_rule rule =
+        tx_check_for_fork(&unused, tx, pool->crypto, next_fork(pool), spec->chain_id);
+    if (rule != TX_RULE_KEPT)
+        return tx_rule_text(rule);
+    if (blobs == NULL || tx->blob_hashes_count > blobs->max)
+        return tx_rule_text(TX_RULE_BLOBS_MANY);
     if (!tx_sidecar_of(&sidecar, envelope))
         return NULL;
     unsigned wanted = next_fork(pool) >= FORK_OSAKA;
@@ -227,7 +239,7 @@ const char *pool_add(struct pool *pool, struct span envelope)
         why = check(pool, &tx, &sender);
     }
     if (why == NULL)
-        why = check_blobs(pool, envelope);
+        why = check_blobs(pool, &tx, envelope);
     if (why == NULL)
         why = make_room(pool, &tx, &sender);
     if (why == NULL) {

@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { build, cleanUp, say } from './lib.mjs'
 
-const BENCHMARKS = ['hot', 'cold', 'start', 'memory', 'instructions', 'trie', 'rounds', 'evm']
+const BENCHMARKS = ['hot', 'cold', 'start', 'memory', 'instructions', 'trie', 'rounds', 'evm', 'precompile']
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !BENCHMARKS.includes(name))
 if (unknown.length) {
@@ -16,7 +16,7 @@ say(`# ${new Date().toISOString().slice(0, 16)}, ${os.cpus().length} CPUs, load 
 say()
 try {
   for (const name of names.length ? names : BENCHMARKS) {
-    if (['trie', 'rounds'].includes(name)) say(execFileSync(path.join(build, `tests/bench/bench_${name}`)).toString())
+    if (['trie', 'rounds', 'precompile'].includes(name)) say(execFileSync(path.join(build, `tests/bench/bench_${name}`)).toString())
     else await (await import(`./${name}.mjs`)).default()
   }
 } catch (error) {

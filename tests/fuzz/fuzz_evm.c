@@ -63,8 +63,11 @@ static struct outcome run(enum evm_revision revision, uint8_t value, struct span
     struct hash32 root = EMPTY_TRIE_ROOT;
     evm_store_backend_init(&backend, store, &root);
     struct evm_state *state = evm_state_new(&backend.backend, NULL);
-    struct evm_config config = {
-        .revision = revision, .state = state, .crypto = crypto, .tracer = tracer};
+    struct evm_config config = {.revision = revision,
+                                .state = state,
+                                .crypto = crypto,
+                                .precompiles = evm_precompile_curves(),
+                                .tracer = tracer};
     struct evm *evm = evm_new(&config);
     struct evm_block block = {
         .number = 300, .gas_limit = GAS, .chain_id = 1, .block_hash = on_block_hash};

@@ -263,9 +263,8 @@ static void add_strings(struct buf *out, const uint8_t *string, size_t size, siz
     rlp_list_end(out, mark);
 }
 
-/* A transaction with the polynomial that is zero, or says so: commitment and proofs are infinity.
- */
-static const char *add_blob(struct place *place, unsigned version, bool zero)
+/* A transaction with polynomials that are zero, or say so: commitments and proofs are infinity. */
+static const char *add_blobs(struct place *place, unsigned version, size_t count, bool zero)
 {
     static uint8_t blob[131072];
     static const uint8_t infinity[48] = {0xc0};
@@ -283,7 +282,8 @@ static const char *add_blob(struct place *place, unsigned version, bool zero)
                     .to = {{9}}};
     sha256(&hash, SPAN(infinity, 48));
     hash.bytes[0] = 1;
-    rlp_add_hash(&hashes, &hash);
+    for (size_t i = 0; i < count; i++)
+        rlp_add_hash(&hashes, &hash);
     tx.blob_hashes = buf_span(&hashes);
     tx_sign(&envelope, &tx, place->crypto, &place->user);
     blob[31] = zero ? 0 : 1;
@@ -292,9 +292,9 @@ static const char *add_blob(struct place *place, unsigned version, bool zero)
     buf_add(&network, envelope.data + 1, envelope.size - 1);
     if (version == 1)
         rlp_add_u64(&network, 1);
-    add_strings(&network, blob, sizeof blob, 1);
-    add_strings(&network, infinity, 48, 1);
-    add_strings(&network, infinity, 48, version == 1 ? 128 : 1);
+    add_strings(&network, blob, sizeof blob, count);
+    add_strings(&network, infinity, 48, count);
+    add_strings(&network, infinity, 48, version == 1 ? 128 * count : count);
     rlp_list_end(&network, mark);
     const char *why = pool_add(place->pool, buf_span(&network));
     buf_free(&hashes);
@@ -311,12 +311,15 @@ Test(devchain, blobs_that_are_not_proved_stay_outside)
     bool able = evm_precompile_curves() != NULL;
     for (unsigned version = 0; version < 2; version++) {
         struct place *place = place_new(SETTINGS[version]);
-        cr_assert_str_eq(add_blob(place, 1 - version, true), VERSIONS[version]);
-        cr_assert_str_eq(add_blob(place, version, false),
+        cr_assert_str_eq(add_blobs(place, 1 - version, 1, true), VERSIONS[version]);
+        cr_assert_str_eq(add_blobs(place, version, 2, false),
                          able ? "invalid blob: a KZG proof does not hold"
                               : "blobs cannot be checked: this build has no c-kzg");
         cr_assert_eq(pool_count(place->pool), 0u);
-        const char *why = add_blob(place, version, true);
+        cr_assert_str_eq(add_blobs(place, version, 7, true), "blob transaction has too many blobs");
+        cr_assert_str_eq(add_blobs(place, version, 0, true),
+                         "blob transaction missing blob hashes");
+        const char *why = add_blobs(place, version, 2, true);
         cr_assert_eq(why == NULL, able, "%s", why);
         cr_assert_eq(pool_count(place->pool), able ? 1u : 0u);
         place_free(place);

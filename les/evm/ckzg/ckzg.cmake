@@ -24,7 +24,8 @@ enable_language(ASM)
 set(ckzg_deps "${LESGATE_CKZG_DIR}/deps")
 add_library(ckzg STATIC ${ckzg_deps}/blst/src/server.c ${ckzg_deps}/c-kzg/ckzg.c)
 target_include_directories(ckzg SYSTEM PUBLIC ${ckzg_deps}/blst/bindings ${ckzg_deps}/c-kzg ${CMAKE_BINARY_DIR}/ckzg)
-target_compile_options(ckzg PRIVATE -O2 -w -fno-builtin -ffunction-sections -fdata-sections)
+target_compile_options(ckzg PRIVATE -O2 -w -ffunction-sections -fdata-sections)
+set_source_files_properties(${ckzg_deps}/blst/src/server.c PROPERTIES COMPILE_OPTIONS -fno-builtin) # as its build.sh
 target_compile_definitions(ckzg PRIVATE __BLST_PORTABLE__) # what the processor can do is asked at run time
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64|aarch64|arm64)$")
   target_sources(ckzg PRIVATE ${ckzg_deps}/blst/build/assembly.S)
