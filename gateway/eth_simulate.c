@@ -64,7 +64,7 @@ static bool read_block(struct call *call, const struct json_t *value, struct sim
            read_calls(call, calls, out, total);
 }
 
-static bool read_options(struct call *call, struct simulate_job *job)
+bool simulate_options(struct call *call, struct simulate_job *job)
 {
     const struct json_t *options = call_param(call, 0), *list;
     const struct place at = place_of(call, NULL);
@@ -128,7 +128,7 @@ struct call_done eth_simulate_v1(struct call *call, void *ctx)
 {
     struct simulate_job *job = call_alloc(call, sizeof *job);
     job->job = (struct exec_job){.run = simulate_run, .free = on_free, .keep_nodes = true};
-    if (!read_options(call, job) || !param_block(call, 1, &job->base_ref))
+    if (!simulate_options(call, job) || !param_block(call, 1, &job->base_ref))
         return call_fail_param(call);
     return query_start(call, ctx, on_step, job);
 }

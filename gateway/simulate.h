@@ -45,6 +45,8 @@ struct simulate_job {
     struct buf answer;
 };
 
+/* Parameter 0, into what the caller wants. False: the error is noted in the call. */
+bool simulate_options(struct call *call, struct simulate_job *job) WARN_UNUSED;
 /* For job.run. */
 void simulate_run(struct exec_job *job, const struct exec_world *world);
 

@@ -95,9 +95,14 @@ static struct place_of keep(struct sim *sim, struct span bytes)
     return place;
 }
 
+static struct span part(const struct buf *bytes, size_t at, size_t size)
+{
+    return size == 0 ? SPAN_EMPTY : SPAN(bytes->data + at, size);
+}
+
 static struct span kept(const struct sim *sim, struct place_of place)
 {
-    return SPAN(sim->bytes.data + place.at, place.size);
+    return part(&sim->bytes, place.at, place.size);
 }
 
 static int code_of(enum tx_refusal refusal)
@@ -365,19 +370,19 @@ static void put_error(struct buf *out, const struct sim *sim, const struct recor
     json_put_object_end(out);
 }
 
-static void put_logs(struct buf *out, const struct sim *sim, const struct simulate_log *rows,
-                     size_t count, const struct log_place *place)
+static void put_logs(struct buf *out, const struct sim *sim, size_t first, size_t count,
+                     const struct log_place *place)
 {
     json_put_key(out, "logs");
     json_put_array(out);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = first; i < first + count; i++) {
+        const struct simulate_log *row = &sim->logs.rows[i];
         struct log_place at = *place;
-        struct log_entry entry = {
-            .address = rows[i].address,
-            .topics_count = rows[i].topics_count,
-            .data = SPAN(sim->logs.data.data + rows[i].data_at, rows[i].data_size)};
-        memcpy(entry.topics, rows[i].topics, sizeof entry.topics);
-        at.log_index = rows[i].index;
+        struct log_entry entry = {.address = row->address,
+                                  .topics_count = row->topics_count,
+                                  .data = part(&sim->logs.data, row->data_at, row->data_size)};
+        memcpy(entry.topics, row->topics, sizeof entry.topics);
+        at.log_index = row->index;
         render_log(out, &entry, &at);
     }
     json_put_array_end(out);
@@ -396,7 +401,7 @@ static void put_calls(struct buf *out, const struct sim *sim, const struct block
         json_put_object(out);
         json_put_key(out, "returnData");
         json_put_data(out, good ? kept(sim, record->output) : SPAN_EMPTY);
-        put_logs(out, sim, sim->logs.rows + logs_at, record->logs_count, &place);
+        put_logs(out, sim, logs_at, record->logs_count, &place);
         logs_at += record->logs_count;
         json_put_key(out, "gasUsed");
         json_put_quantity(out, record->result.gas_used);

@@ -545,7 +545,8 @@ const struct evm_log *evm_state_logs(const struct evm_state *state, size_t *coun
 
 struct span evm_state_log_data(const struct evm_state *state, const struct evm_log *log)
 {
-    return SPAN(state->log_data.data + log->data_offset, log->data_size);
+    return log->data_size == 0 ? SPAN_EMPTY
+                               : SPAN(state->log_data.data + log->data_offset, log->data_size);
 }
 
 void evm_state_each_account(struct evm_state *state,
