@@ -44,6 +44,13 @@ bool full_tx(struct buf *out, json_t *tx, struct full_fault *fault) WARN_UNUSED;
 bool full_receipts(struct buf *out, json_t *receipts, const struct hash32 *receipts_root,
                    struct full_fault *fault) WARN_UNUSED;
 
+/* The same from raw forms. hex: what debug_getRawBlock gives; its header is not looked at, the body
+ * is compared with header. receipts: the array of debug_getRawReceipts. */
+bool full_raw_body(struct buf *out, json_t *hex, const struct header *header,
+                   struct full_fault *fault) WARN_UNUSED;
+bool full_raw_receipts(struct buf *out, json_t *receipts, const struct hash32 *receipts_root,
+                       struct full_fault *fault) WARN_UNUSED;
+
 /* ---- state ----
  * proof is what eth_getProof gives. The nodes on the path are appended raw, root first; their
  * hashes (32 bytes each, same order) to hashes. Nodes the walk does not need are left out. An empty
@@ -61,7 +68,7 @@ bool full_storage_proof(struct buf *out, struct buf *hashes, struct hash32 *valu
 /* eth_getCode: its bytes, compared. */
 bool full_code(struct buf *out, json_t *code, const struct hash32 *code_hash,
                struct full_fault *fault) WARN_UNUSED;
-/* debug_getRawHeader, debug_getRawBlock, debug_dbGet ...: a hex string whose bytes hash to
+/* debug_getRawHeader, debug_dbGet, debug_preimage ...: a hex string whose bytes hash to
  * expected. */
 bool full_raw(struct buf *out, json_t *hex, const struct hash32 *expected,
               struct full_fault *fault) WARN_UNUSED;
