@@ -301,12 +301,12 @@ static enum query_got fetch_account(struct exec_run *run, const struct address20
 {
     const struct hash32 *root = &run->block->header.state_root;
     bool exists;
-    struct hash32 key32;
+    struct object_key key = {.plain = true, .address = *address};
     struct span leaf;
     if (witness_has_account(run->witness, address, out, &exists))
         return QUERY_HERE;
-    keccak256(&key32, SPAN(address->bytes, 20));
-    enum query_got got = query_leaf(run->query, run->block, root, NULL, &key32, &leaf);
+    keccak256(&key.key32, SPAN(address->bytes, 20));
+    enum query_got got = query_leaf(run->query, run->block, root, &key, &leaf);
     if (got == QUERY_LATER)
         return QUERY_LATER;
     *out = ACCOUNT_EMPTY;
@@ -314,7 +314,7 @@ static enum query_got fetch_account(struct exec_run *run, const struct address20
         fail(run, RPC_SERVER_ERROR, "the state holds a malformed account");
         return QUERY_LATER;
     }
-    if (keep_path(run, root, &key32) != QUERY_HERE)
+    if (keep_path(run, root, &key.key32) != QUERY_HERE)
         return QUERY_LATER;
     witness_put_account(run->witness, address, out, got == QUERY_HERE);
     return QUERY_HERE;
@@ -381,6 +381,9 @@ static enum query_got fetch_block_hash(struct exec_run *run, const struct witnes
 static enum query_got fetch_node(struct exec_run *run, const struct witness_want *want)
 {
     struct hash32 root = run->block->header.state_root;
+    /* Only the beginning of the key is known: nothing that has it as its hash. */
+    struct object_key key = {
+        .key32 = want->key, .in_storage = want->in_storage, .address = want->address};
     struct account account;
     struct span unused;
     if (want->in_storage) {
@@ -389,8 +392,7 @@ static enum query_got fetch_node(struct exec_run *run, const struct witness_want
             return got;
         root = account.storage_root;
     }
-    if (query_leaf(run->query, run->block, &root, want->in_storage ? &want->address : NULL,
-                   &want->key, &unused) == QUERY_LATER)
+    if (query_leaf(run->query, run->block, &root, &key, &unused) == QUERY_LATER)
         return QUERY_LATER;
     return keep_path(run, &root, &want->key);
 }

@@ -13,7 +13,7 @@ struct object_fetch {
     struct les_op op;
     struct block_header *block;
     struct object_wait *waits;
-    struct hash32 *slot_keys; /* of LES_ASK_SLOTS */
+    struct hash32 *slot_keys; /* of LES_ASK_SLOTS: the hashes, then the slots */
     bool claimed;             /* a wait has been told what it cost */
 };
 
@@ -215,7 +215,7 @@ static struct object_fetch *join_or_new(struct objects *objects, struct object_w
 enum object_result objects_leaf(struct objects *objects, struct object_wait *wait,
                                 const struct trie_walk *walk, enum trie_result walked,
                                 const struct block_header *block, const struct hash32 *root,
-                                const struct address20 *address, const struct hash32 *key32)
+                                const struct object_key *key)
 {
     /* INVALID: the hash held when it was put; only a root that is no trie root gets here. */
     bool missing = walked == TRIE_MISSING;
@@ -224,7 +224,7 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
      * side by side: in one message the nodes that they share come once. */
     struct hash32 id = missing ? walk->missing : *root;
     for (size_t i = 0; i < sizeof id.bytes; i++)
-        id.bytes[i] ^= key32->bytes[i];
+        id.bytes[i] ^= key->key32.bytes[i];
     struct object_fetch *fetch = join_or_new(objects, wait, CACHE_NODE, &id, block);
     if (fetch == NULL)
         return OBJECT_LATER;
@@ -233,10 +233,11 @@ enum object_result objects_leaf(struct objects *objects, struct object_wait *wai
     op->needs_state = true;
     op->ask.proof.block_hash = block->hash;
     op->ask.proof.root = *root;
-    op->ask.proof.in_storage = address != NULL;
-    if (address != NULL)
-        op->ask.proof.address = *address;
-    op->ask.proof.key = *key32;
+    op->ask.proof.in_storage = key->in_storage;
+    op->ask.proof.address = key->address;
+    op->ask.proof.key = key->key32;
+    op->ask.proof.plain = key->plain;
+    op->ask.proof.slot = key->slot;
     op->ask.proof.from_level = missing ? walk->depth : 0;
     op->ask.proof.known = &objects->nodes;
     les_start(objects->client, op);
@@ -256,9 +257,11 @@ void objects_slots(struct objects *objects, struct object_wait *wait, const stru
     keccak256(&account_key, SPAN(address->bytes, 20));
     bool missing = trie_walk(&walk, &objects->nodes, &block->header.state_root,
                              SPAN(account_key.bytes, 32)) == TRIE_MISSING;
-    fetch->slot_keys = mem_alloc(count * sizeof *fetch->slot_keys);
-    for (size_t i = 0; i < count; i++)
+    fetch->slot_keys = mem_alloc(2 * count * sizeof *fetch->slot_keys);
+    for (size_t i = 0; i < count; i++) {
         keccak256(&fetch->slot_keys[i], SPAN(slots[i].bytes, 32));
+        fetch->slot_keys[count + i] = slots[i];
+    }
     struct les_op *op = &fetch->op;
     op->kind = LES_ASK_SLOTS;
     op->needs_state = true;
@@ -267,6 +270,7 @@ void objects_slots(struct objects *objects, struct object_wait *wait, const stru
     op->ask.slots.address = *address;
     op->ask.slots.from_level = missing ? walk.depth : 0;
     op->ask.slots.keys = fetch->slot_keys;
+    op->ask.slots.slots = fetch->slot_keys + count;
     op->ask.slots.keys_count = count;
     op->ask.slots.known = &objects->nodes;
     les_start(objects->client, op);

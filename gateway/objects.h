@@ -38,15 +38,23 @@ enum object_result {
     OBJECT_LATER   /* wait->on_done will come */
 };
 
-/* A key of a trie: the account trie (address is NULL, root is the header's state root, key32 is
- * keccak(address)) or the storage trie of address (root is the account's, key32 is keccak(slot)).
- * walk and walked: what trie_walk over objects_nodes came to, neither FOUND nor ABSENT. wait gets
- * the RLP of the leaf. Always OBJECT_LATER. */
+/* The key of a leaf: in the account trie keccak(address), in the storage trie of address
+ * keccak(slot).
+ */
+struct object_key {
+    struct hash32 key32;
+    bool in_storage;
+    bool plain; /* address (account trie), slot (storage trie): what key32 is the hash of */
+    struct address20 address;
+    struct hash32 slot;
+};
+/* A leaf under root, the header's state root or the account's storage root. walk and walked: what
+ * trie_walk over objects_nodes came to, neither FOUND nor ABSENT. wait gets the RLP of the leaf.
+ * Always OBJECT_LATER. */
 enum object_result objects_leaf(struct objects *objects, struct object_wait *wait,
                                 const struct trie_walk *walk, enum trie_result walked,
                                 const struct block_header *block, const struct hash32 *root,
-                                const struct address20 *address,
-                                const struct hash32 *key32) WARN_UNUSED;
+                                const struct object_key *key) WARN_UNUSED;
 /* An account of block that is not at hand, with 1..LES_SLOTS_KEYS_MAX slots of it, in one question:
  * what came is found by walking. key: a hash of all that is asked for. The wait comes later. */
 void objects_slots(struct objects *objects, struct object_wait *wait, const struct hash32 *key,

@@ -476,9 +476,10 @@ static enum query_got got_of(struct query *query, struct held *held, enum object
 }
 
 enum query_got query_leaf(struct query *query, const struct block_header *block,
-                          const struct hash32 *root, const struct address20 *address,
-                          const struct hash32 *key32, struct span *value)
+                          const struct hash32 *root, const struct object_key *leaf,
+                          struct span *value)
 {
+    const struct hash32 *key32 = &leaf->key32;
     uint8_t id[64];
     struct hash32 key;
     struct trie_walk walk;
@@ -503,22 +504,22 @@ enum query_got query_leaf(struct query *query, const struct block_header *block,
     }
     struct held *held = query_held_new(query, HELD_OBJECT, &key);
     held->wait.on_done = on_object;
-    return got_of(query, held,
-                  objects_leaf(query->light->objects, &held->wait, &walk, result, block, root,
-                               address, key32));
+    return got_of(
+        query, held,
+        objects_leaf(query->light->objects, &held->wait, &walk, result, block, root, leaf));
 }
 
 enum query_got query_account(struct query *query, const struct block_header *block,
                              const struct address20 *address, struct account *out)
 {
     struct span value;
-    if (!query->has_account || !address20_equal(&query->account, address)) {
-        keccak256(&query->account_key, SPAN(address->bytes, 20));
-        query->account = *address;
+    if (!query->has_account || !address20_equal(&query->account.address, address)) {
+        query->account = (struct object_key){.plain = true, .address = *address};
+        keccak256(&query->account.key32, SPAN(address->bytes, 20));
         query->has_account = true;
     }
     enum query_got got =
-        query_leaf(query, block, &block->header.state_root, NULL, &query->account_key, &value);
+        query_leaf(query, block, &block->header.state_root, &query->account, &value);
     *out = ACCOUNT_EMPTY;
     if (got == QUERY_ABSENT)
         return QUERY_HERE;
@@ -534,10 +535,11 @@ enum query_got query_slot(struct query *query, const struct block_header *block,
                           const struct address20 *address, const struct hash32 *storage_root,
                           const struct hash32 *slot, struct hash32 *out)
 {
-    struct hash32 key;
+    struct object_key leaf = {
+        .in_storage = true, .plain = true, .address = *address, .slot = *slot};
     struct span value;
-    keccak256(&key, SPAN(slot->bytes, 32));
-    enum query_got got = query_leaf(query, block, storage_root, address, &key, &value);
+    keccak256(&leaf.key32, SPAN(slot->bytes, 32));
+    enum query_got got = query_leaf(query, block, storage_root, &leaf, &value);
     memset(out, 0, sizeof *out);
     if (got == QUERY_ABSENT)
         return QUERY_HERE;

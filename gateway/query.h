@@ -83,11 +83,11 @@ enum query_got query_code(struct query *query, const struct block_header *block,
 enum query_got query_slots_ahead(struct query *query, struct block_header *block,
                                  const struct address20 *address, const struct hash32 *slots,
                                  size_t count) WARN_UNUSED;
-/* The leaf of a key (already hashed) of the account trie (address NULL, root the state's) or of a
- * storage trie. For those who want the nodes on its path. */
+/* The leaf of a key in the account trie (root is the state's) or in a storage trie. For those who
+ * want the nodes on its path. */
 enum query_got query_leaf(struct query *query, const struct block_header *block,
-                          const struct hash32 *root, const struct address20 *address,
-                          const struct hash32 *key32, struct span *value) WARN_UNUSED;
+                          const struct hash32 *root, const struct object_key *leaf,
+                          struct span *value) WARN_UNUSED;
 
 /* Bodies and receipts: borrowed until the query is asked for something else or step returns. */
 enum query_got query_body(struct query *query, struct block_header *block, struct span *raw,

@@ -48,8 +48,7 @@ struct query {
     struct task again;
     struct hash32 doubted[QUERY_DOUBTED_MAX];
     size_t doubted_count;
-    struct address20 account; /* the last one asked for, and its place in the trie */
-    struct hash32 account_key;
+    struct object_key account; /* the last one asked for */
     bool has_account;
     bool lied_to; /* one of them */
 };

@@ -54,10 +54,34 @@ uint64_t ask_items(const struct les_op *op)
 static struct span account_field(const struct address20 *address, struct hash32 *scratch,
                                  enum les_account_form form)
 {
-    if (form == LES_ACCOUNT_ADDRESS20)
+    if (form != LES_ACCOUNT_HASH32)
         return SPAN(address->bytes, 20);
     keccak256(scratch, SPAN(address->bytes, 20));
     return SPAN(scratch->bytes, 32);
+}
+
+/* The plain slot behind its tag. */
+static struct span plain_slot(uint8_t scratch33[LES_PLAIN_SLOT_KEY_SIZE], const struct hash32 *slot)
+{
+    scratch33[0] = 0;
+    memcpy(scratch33 + 1, slot->bytes, 32);
+    return SPAN(scratch33, LES_PLAIN_SLOT_KEY_SIZE);
+}
+
+static void encode_proof(struct buf *out, const struct les_op *op, enum les_account_form form)
+{
+    uint8_t scratch33[LES_PLAIN_SLOT_KEY_SIZE];
+    struct hash32 scratch;
+    bool plain = form == LES_ACCOUNT_PLAIN && op->ask.proof.plain;
+    struct les_proof_item item = {.block_hash = op->ask.proof.block_hash,
+                                  .key = SPAN(op->ask.proof.key.bytes, 32),
+                                  .from_level = op->ask.proof.from_level};
+    if (op->ask.proof.in_storage)
+        item.account = account_field(&op->ask.proof.address, &scratch, form);
+    if (plain)
+        item.key = op->ask.proof.in_storage ? plain_slot(scratch33, &op->ask.proof.slot)
+                                            : SPAN(op->ask.proof.address.bytes, 20);
+    les_proof_item_encode(out, &item);
 }
 
 static void encode_bloom(struct buf *out, const struct les_op *op)
@@ -75,16 +99,21 @@ static void encode_bloom(struct buf *out, const struct les_op *op)
 
 static void encode_slots(struct buf *out, const struct les_op *op, enum les_account_form form)
 {
+    uint8_t scratch33[LES_PLAIN_SLOT_KEY_SIZE];
     struct hash32 account_key, scratch;
     keccak256(&account_key, SPAN(op->ask.slots.address.bytes, 20));
     struct les_proof_item item = {.block_hash = op->ask.slots.block_hash,
                                   .key = SPAN(account_key.bytes, 32),
                                   .from_level = op->ask.slots.from_level};
+    if (form == LES_ACCOUNT_PLAIN)
+        item.key = SPAN(op->ask.slots.address.bytes, 20);
     les_proof_item_encode(out, &item);
     item.account = account_field(&op->ask.slots.address, &scratch, form);
     item.from_level = 0;
     for (size_t i = 0; i < op->ask.slots.keys_count; i++) {
-        item.key = SPAN(op->ask.slots.keys[i].bytes, 32);
+        item.key = form == LES_ACCOUNT_PLAIN && op->ask.slots.slots != NULL
+                       ? plain_slot(scratch33, &op->ask.slots.slots[i])
+                       : SPAN(op->ask.slots.keys[i].bytes, 32);
         les_proof_item_encode(out, &item);
     }
 }
@@ -110,14 +139,7 @@ static void encode_op(struct buf *out, const struct les_op *op, enum les_account
                                  .account = account_field(&op->ask.code.address, &scratch, form)});
         return;
     case LES_ASK_PROOF:
-        les_proof_item_encode(
-            out, &(struct les_proof_item){
-                     .block_hash = op->ask.proof.block_hash,
-                     .account = op->ask.proof.in_storage
-                                    ? account_field(&op->ask.proof.address, &scratch, form)
-                                    : SPAN_EMPTY,
-                     .key = SPAN(op->ask.proof.key.bytes, 32),
-                     .from_level = op->ask.proof.from_level});
+        encode_proof(out, op, form);
         return;
     case LES_ASK_SLOTS:
         encode_slots(out, op, form);

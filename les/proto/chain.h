@@ -16,6 +16,7 @@
     X(VOTES, "votes of trusted servers for the head")                                              \
     X(PARENT, "parent hashes from the head")                                                       \
     X(QUORUM, "trusted servers agree on the hash at its number")                                   \
+    X(STATE, "EIP-2935: its hash is in the state of the head")                                     \
     X(CHT, "CHT proof from the checkpoint")
 enum header_proof {
 #define X(name, text) HEADER_BY_##name,

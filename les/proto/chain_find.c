@@ -1,13 +1,17 @@
 #include "les/proto/chain_private.h"
 
+#include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 
 /* Rough bytes of an answer, to choose the cheapest way. */
 #define HEADER_BYTES   600
 #define CHT_NODE_BYTES 400
+#define STATE_BYTES    (12 * CHT_NODE_BYTES + HEADER_BYTES)
 #define CHT_SECTION    32768
+/* Proofs before votes: any server can prove, and nobody has to be believed twice. */
+#define QUORUM_MALUS_BYTES 16384
 
-enum way { WAY_WALK, WAY_QUORUM, WAY_CHT, WAY_COUNT };
+enum way { WAY_WALK, WAY_STATE, WAY_CHT, WAY_QUORUM, WAY_COUNT };
 
 /* One header that is being looked for, by number or by hash, and everybody who waits for it. */
 struct chain_search {
@@ -28,6 +32,9 @@ struct chain_search {
     bool tried[WAY_COUNT];
     unsigned short_runs;
     enum way way;
+    struct block_header *state_of; /* the state that was asked for the hash at number ... */
+    struct hash32 proved_hash;     /* ... and what it said */
+    struct hash32 slot, slot_key;
     struct block_header
         *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
     /* one question for a walk, a CHT proof or a header by hash; several for a quorum */
@@ -121,6 +128,7 @@ static void on_search_free(void *pointer)
 {
     struct chain_search *search = pointer;
     block_header_unref(search->candidate);
+    block_header_unref(search->state_of);
     drop_kept(search);
     for (size_t i = 0; i < search->asked; i++)
         block_header_unref(search->answers[i]);
@@ -370,6 +378,95 @@ static void ask_quorum(struct chain_search *search)
         les_start(search->chain->client, &search->ops[i].op);
 }
 
+/* ---- EIP-2935: the state of the head knows the hashes of the blocks before it ---- */
+
+static bool in_history(const struct chain *chain, uint64_t number)
+{
+    const struct block_header *head = chain->head;
+    return chainspec_fork(chain->spec, &head->header) >= FORK_PRAGUE &&
+           number < head->header.number && head->header.number - number <= HISTORY_WINDOW;
+}
+
+static bool read_history(const struct les_op *op, struct hash32 *out)
+{
+    struct trie_source *nodes = trie_nodes_source(op->answer.nodes);
+    struct trie_walk walk;
+    struct hash32 key;
+    struct account account;
+    keccak256(&key, SPAN(HISTORY_ADDRESS.bytes, 20));
+    if (trie_walk(&walk, nodes, &op->ask.slots.state_root, SPAN(key.bytes, 32)) != TRIE_FOUND ||
+        !account_decode(&account, walk.value) ||
+        trie_walk(&walk, nodes, &account.storage_root, SPAN(op->ask.slots.keys[0].bytes, 32)) !=
+            TRIE_FOUND)
+        return false;
+    struct rlp rlp = rlp_reader(walk.value);
+    struct span bytes = rlp_bytes(&rlp);
+    if (!rlp_end(&rlp) || bytes.size > 32)
+        return false;
+    memset(out, 0, sizeof *out);
+    memcpy(out->bytes + 32 - bytes.size, bytes.data, bytes.size);
+    return true;
+}
+
+/* The hash was proved; now its header, from anybody. */
+static void on_proved_header(struct les_op *op, enum status status)
+{
+    struct chain_search *search = container_of(op, struct search_op, op)->search;
+    if (!take_op(search, op))
+        return;
+    search->tried[WAY_STATE] = true;
+    if (status == STATUS_OK && search->walk_epoch == search->chain->epoch) {
+        struct rlp items = rlp_reader(op->answer.headers.items);
+        struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_STATE);
+        ASSERT(header != NULL);
+        /* Before Prague the slot may hold what somebody else put there. */
+        if (header->header.number == search->number)
+            search_keep(search, header, HEADER_BY_STATE);
+        block_header_unref(header);
+    }
+    step_later(search);
+}
+
+static void on_history(struct les_op *op, enum status status)
+{
+    struct chain_search *search = container_of(op, struct search_op, op)->search;
+    if (!take_op(search, op))
+        return;
+    if (status != STATUS_OK || !read_history(op, &search->proved_hash))
+        search->tried[WAY_STATE] = true;
+    step_later(search);
+}
+
+static void ask_state(struct chain_search *search)
+{
+    struct chain *chain = search->chain;
+    if (!hash32_is_zero(&search->proved_hash)) {
+        struct les_op *op = new_op(search, LES_ASK_HEADERS, on_proved_header);
+        op->ask.headers =
+            (struct les_headers_query){.by_hash = true, .hash = search->proved_hash, .amount = 1};
+        op->empty_needed = 1;
+        op->deadline_ms = LES_HEDGE_MAX_MS;
+        les_start(chain->client, op);
+        return;
+    }
+    struct les_op *op = new_op(search, LES_ASK_SLOTS, on_history);
+    block_header_unref(search->state_of);
+    search->state_of = block_header_ref(chain->head);
+    search->walk_epoch = chain->epoch;
+    memset(&search->slot, 0, sizeof search->slot);
+    be_write(search->slot.bytes + 24, 8, search->number % HISTORY_WINDOW);
+    keccak256(&search->slot_key, SPAN(search->slot.bytes, 32));
+    op->needs_state = true;
+    op->block_number = chain->head->header.number;
+    op->ask.slots.block_hash = chain->head->hash;
+    op->ask.slots.state_root = chain->head->header.state_root;
+    op->ask.slots.address = HISTORY_ADDRESS;
+    op->ask.slots.keys = &search->slot_key;
+    op->ask.slots.keys_count = 1;
+    op->deadline_ms = LES_HEDGE_MAX_MS;
+    les_start(chain->client, op);
+}
+
 /* ---- CHT ---- */
 
 static void on_cht(struct les_op *op, enum status status)
@@ -416,7 +513,9 @@ static bool choose_way(struct chain_search *search, const struct block_header *s
     size_t count = chain_voters(chain, voters);
     cost[WAY_WALK] =
         start != NULL ? (start->header.number - search->number) * HEADER_BYTES : UINT64_MAX;
-    cost[WAY_QUORUM] = count >= chain->need ? count * HEADER_BYTES : UINT64_MAX;
+    cost[WAY_STATE] = in_history(chain, search->number) ? STATE_BYTES : UINT64_MAX;
+    cost[WAY_QUORUM] =
+        count >= chain->need ? count * HEADER_BYTES + QUORUM_MALUS_BYTES : UINT64_MAX;
     cost[WAY_CHT] =
         chain->has_checkpoint && search->number / CHT_SECTION <= chain->checkpoint.section
             ? cht_bytes(chain)
@@ -479,6 +578,9 @@ static void step_number(struct chain_search *search)
     switch (search->way) {
     case WAY_WALK:
         ask_walk(search, start, search->from < search->number ? search->from : search->number);
+        return;
+    case WAY_STATE:
+        ask_state(search);
         return;
     case WAY_QUORUM:
         ask_quorum(search);

@@ -73,7 +73,11 @@ struct les_op {
             struct hash32 root; /* of the trie that is walked */
             bool in_storage;    /* then address names the account */
             struct address20 address;
-            struct hash32 key;         /* keccak(address) or keccak(slot) */
+            struct hash32 key; /* keccak(address) or keccak(slot) */
+            /* address (of the account trie too) and slot are what key is the hash of: sent to
+             * servers that say lesgate/plainKeys. False: they get the hash like all others. */
+            bool plain;
+            struct hash32 slot;
             unsigned from_level;       /* nodes of the path that known already has */
             struct trie_source *known; /* nodes the caller has; may be NULL if from_level is 0 */
         } proof;
@@ -81,10 +85,11 @@ struct les_op {
             struct hash32 block_hash;
             struct hash32 state_root;
             struct address20 address;
-            unsigned from_level;       /* of the account's path: nodes that known already has */
-            const struct hash32 *keys; /* keccak(slot); must live as long as the op */
-            size_t keys_count;         /* 1..LES_SLOTS_KEYS_MAX */
-            struct trie_source *known; /* may be NULL if from_level is 0 */
+            unsigned from_level;        /* of the account's path: nodes that known already has */
+            const struct hash32 *keys;  /* keccak(slot); must live as long as the op */
+            const struct hash32 *slots; /* what keys are the hashes of, or NULL; likewise */
+            size_t keys_count;          /* 1..LES_SLOTS_KEYS_MAX */
+            struct trie_source *known;  /* may be NULL if from_level is 0 */
         } slots;
         struct {
             uint64_t number;

@@ -128,6 +128,7 @@ static void make_status(struct server *server, struct les_status *status, unsign
         .safe = head->safe,
         .has_finalized = head->has_finalized,
         .finalized = head->finalized,
+        .plain_keys = server->config.plain_keys,
     };
     if (version >= 4) {
         status->has_fork_id = status->has_recent_tx_lookup = true;

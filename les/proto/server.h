@@ -34,7 +34,8 @@ struct les_question {
         struct les_headers_query headers; /* amount 1..192 */
         struct hash32 block_hash;         /* bodies, receipts */
         struct les_code_item code;        /* account: 20 bytes (address) or 32 (its keccak) */
-        struct les_proof_item proof; /* account: empty, 20 or 32 bytes; key: at most 32 bytes */
+        struct les_proof_item proof;      /* account: empty, 20 or 32 bytes; key: at most 32 bytes,
+                                             33 in a storage trie if plain_keys */
         struct les_helper_item helper;
         struct {
             struct span envelope; /* legacy: the list; typed: type || rlp; well formed */
@@ -96,6 +97,7 @@ struct server_config {
     struct seckey32 key;          /* signs announcements */
     uint64_t recent_state;        /* serveRecentState: 0 all */
     uint64_t recent_tx_lookup;    /* recentTxLookup: 0 all, 1 none */
+    bool plain_keys;   /* the backend takes the plain keys of les_proof_item; clients are told */
     uint64_t capacity; /* of a new client, in units of the smallest (16,000 a millisecond); 0 counts
                           as 1 */
     uint64_t capacity_total; /* what this server can give; 0 counts as one processor (62) */

@@ -175,15 +175,21 @@ static struct server_job *next_job(const struct server_client *client)
 
 /* ---- what a request asks ---- */
 
-/* No trie has longer keys. */
-static bool key_fits(struct les_items *items, struct span key)
+static bool key_fits(struct les_items *items, struct span key, size_t size_max)
 {
-    items->bad = key.size > 32;
+    items->bad = key.size > size_max;
     return !items->bad;
 }
 
+/* No trie has longer keys than 32 bytes; a plain slot has its tag before it. */
+static size_t proof_key_max(const struct server *server, const struct les_proof_item *item)
+{
+    return server->config.plain_keys && item->account.size > 0 ? LES_PLAIN_SLOT_KEY_SIZE : 32;
+}
+
 /* Takes the next item into question. False: there is none, or it is malformed. */
-static bool next_item(struct les_items *items, struct les_question *question)
+static bool next_item(const struct server *server, struct les_items *items,
+                      struct les_question *question)
 {
     struct span raw;
     switch ((enum les_code)question->code) {
@@ -194,10 +200,11 @@ static bool next_item(struct les_items *items, struct les_question *question)
         return les_code_item_next(items, &question->ask.code);
     case LES_GET_PROOFS_V2:
         return les_proof_item_next(items, &question->ask.proof) &&
-               key_fits(items, question->ask.proof.key);
+               key_fits(items, question->ask.proof.key,
+                        proof_key_max(server, &question->ask.proof));
     case LES_GET_HELPER_TRIE_PROOFS:
         return les_helper_item_next(items, &question->ask.helper) &&
-               key_fits(items, question->ask.helper.key);
+               key_fits(items, question->ask.helper.key, 32);
     case LES_GET_TX_STATUS:
         return les_hash_next(items, &question->ask.tx_hash);
     case LES_SEND_TX_V2: {
@@ -238,7 +245,7 @@ static bool tx_well_formed(struct span envelope, struct hash32 *hash)
 }
 
 /* Checks every item and counts them. False: malformed. */
-static bool count_items(struct server_job *job, struct span data)
+static bool count_items(const struct server *server, struct server_job *job, struct span data)
 {
     if (job->code == LES_GET_BLOCK_HEADERS) {
         bool good = les_headers_query_decode(&job->headers, data);
@@ -248,7 +255,7 @@ static bool count_items(struct server_job *job, struct span data)
     struct les_items items = {.rest = data};
     struct les_question question = {.code = job->code};
     struct hash32 hash;
-    while (next_item(&items, &question)) {
+    while (next_item(server, &items, &question)) {
         if (job->code == LES_SEND_TX_V2 && !tx_well_formed(question.ask.send_tx.envelope, &hash))
             return false;
         job->items_count++;
@@ -293,7 +300,7 @@ void server_request(struct server_client *client, unsigned code, struct span pay
     struct server_job check = {.code = code};
     struct span data;
     if ((code != LES_SEND_TX_V2 && payload.size > SERVER_REQUEST_BYTES_MAX) ||
-        !les_request_decode(&check.id, &data, payload) || !count_items(&check, data)) {
+        !les_request_decode(&check.id, &data, payload) || !count_items(server, &check, data)) {
         server_drop(client, PEER_SUBPROTOCOL, "malformed request");
         return;
     }
@@ -349,14 +356,15 @@ static bool answer_at_once(struct les_question *question)
 /* False: the job ended meanwhile. */
 static bool job_issue(struct server_job *job)
 {
-    struct les_backend *backend = job->client->server->backend;
+    const struct server *server = job->client->server;
+    struct les_backend *backend = server->backend;
     struct les_question *question = mem_alloc(sizeof(*question));
     question->code = job->code;
     question->private_job = job;
     if (job->code == LES_GET_BLOCK_HEADERS)
         question->ask.headers = job->headers;
     else
-        ASSERT(next_item(&job->items, question)); /* all were read before */
+        ASSERT(next_item(server, &job->items, question)); /* all were read before */
     if (job->code == LES_SEND_TX_V2)
         ASSERT(tx_well_formed(question->ask.send_tx.envelope, &question->ask.send_tx.hash));
     job->window[job->issued++ % SERVER_WINDOW] = question;

@@ -158,6 +158,10 @@ static void take_status(struct les_server *server, struct span payload)
         return;
     }
     timer_stop(&server->status_timer);
+    if (server->status.plain_keys) {
+        server->account_form = LES_ACCOUNT_PLAIN;
+        server->account_form_sure = true;
+    }
     flow_client_init(&server->flow, &server->status.flow, now_ms(server));
     server->head = (struct les_head){.block = server->status.head,
                                      .td = server->status.head_td,

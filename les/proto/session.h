@@ -24,7 +24,11 @@ struct les_message {
 };
 
 /* How an account is named in GetProofsV2 and GetCode (les.md 3.6). */
-enum les_account_form { LES_ACCOUNT_HASH32, LES_ACCOUNT_ADDRESS20 };
+enum les_account_form {
+    LES_ACCOUNT_HASH32,
+    LES_ACCOUNT_ADDRESS20,
+    LES_ACCOUNT_PLAIN /* lesgate/plainKeys: addresses, and keys that are not hashed */
+};
 
 /* What can be held against a server. */
 #define LES_FAULT_MAP(X)                                                                           \

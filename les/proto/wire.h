@@ -52,10 +52,10 @@ struct les_checkpoint {
     struct hash32 head, cht_root, bloom_root;
 };
 
-/* Status (0x00). Unknown keys are ignored; of a repeated key the last counts. The keys
- * `lesgate/safe` and `lesgate/finalized`
- * ([hash, number]) are ours: lesserve tells what its node calls safe and finalized after the merge;
- * stock peers ignore them. */
+/* Status (0x00). Unknown keys are ignored; of a repeated key the last counts. Keys that begin with
+ * `lesgate/` are ours, stock peers ignore them. `lesgate/safe` and `lesgate/finalized` ([hash,
+ * number]): what the server's node calls safe and finalized after the merge. `lesgate/plainKeys`
+ * (no value): beside hashed keys the server takes the plain ones of struct les_proof_item. */
 struct les_status {
     uint64_t version;
     uint64_t network_id;
@@ -82,6 +82,7 @@ struct les_status {
     struct les_checkpoint checkpoint;
     bool has_safe, has_finalized;
     struct les_block_ref safe, finalized;
+    bool plain_keys; /* of a server */
 };
 void les_status_encode(struct buf *out, const struct les_status *status);
 bool les_status_decode(struct les_status *status, struct span payload) WARN_UNUSED;
@@ -139,7 +140,12 @@ struct les_code_item {
     struct span account;
 };
 void les_code_item_encode(struct buf *out, const struct les_code_item *item);
-/* One item of GetProofsV2: [block hash, account or empty, key, from level]. */
+/* One item of GetProofsV2: [block hash, account or empty, key, from level]. key is the keccak of
+ * the address or of the slot. A server that says lesgate/plainKeys takes also what was hashed: in
+ * the account trie the address (20 bytes), in a storage trie 0x00 and the slot (33 bytes). A full
+ * node is asked for accounts and slots by their names; nobody gets those back from a hash. */
+#define LES_PLAIN_ACCOUNT_KEY_SIZE 20
+#define LES_PLAIN_SLOT_KEY_SIZE    33
 struct les_proof_item {
     struct hash32 block_hash;
     struct span account;
