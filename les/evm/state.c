@@ -5,71 +5,94 @@
 
 /* ---- tables ---- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+/* Both halves of a product: each bit of the result depends on all of a and b. */
+static inline uint64_t fold(uint64_t a, uint64_t b)
 {
-    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 29;
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_address(const struct evm_state *state, const struct address20 *address)
+#define MIX_1 0x9e3779b97f4a7c15u
+#define MIX_2 0xc2b2ae3d27d4eb4fu
+#define MIX_3 0x51ed270b9f652295u
+
+static inline uint64_t hash_address(const struct evm_state *state, const struct address20 *address)
 {
     uint64_t a, b;
     uint32_t c;
     memcpy(&a, address->bytes, 8);
     memcpy(&b, address->bytes + 8, 8);
     memcpy(&c, address->bytes + 16, 4);
-    return mix(mix(mix(state->seed, a), b), c);
+    return fold(fold(a ^ state->seed, b ^ MIX_1) ^ c ^ state->seed, MIX_2);
 }
 
-static uint64_t hash_slot(const struct evm_state *state, const struct evm_account *account,
-                          const struct u256 *key)
+static inline uint64_t hash_slot(const struct evm_state *state, const struct evm_account *account,
+                                 const struct u256 *key)
 {
-    uint64_t hash = mix(state->seed, (uint64_t)(uintptr_t)account);
-    for (int i = 0; i < 4; i++)
-        hash = mix(hash, key->words[i]);
-    return hash;
+    uint64_t seed = state->seed;
+    return fold(fold(key->words[0] ^ seed, key->words[1] ^ MIX_1) ^
+                    fold(key->words[2] ^ seed ^ MIX_3, key->words[3] ^ MIX_2) ^
+                    (uint64_t)(uintptr_t)account,
+                MIX_2);
 }
 
-/* Returns where the item with this hash is or would be. Items move only when the table grows. */
-static size_t account_place(const struct evm_state *state, const struct address20 *address)
+/* Where the item with this hash is or would be. Items move only when the table grows. */
+static inline struct account_place *find_account(const struct evm_state *state, uint64_t hash,
+                                                 const struct address20 *address)
 {
-    size_t mask = state->accounts_capacity - 1, at = (size_t)hash_address(state, address) & mask;
-    while (state->accounts[at] != NULL && !address20_equal(&state->accounts[at]->address, address))
-        at = (at + 1) & mask;
-    return at;
+    size_t mask = state->accounts_capacity - 1, at = (size_t)hash & mask;
+    for (;; at = (at + 1) & mask) {
+        struct account_place *place = &state->accounts[at];
+        if (place->account == NULL ||
+            (place->hash == hash && address20_equal(&place->account->address, address)))
+            return place;
+    }
 }
 
-static size_t slot_place(const struct evm_state *state, const struct evm_account *account,
-                         const struct u256 *key)
+static inline struct slot_place *find_slot(const struct evm_state *state, uint64_t hash,
+                                           const struct evm_account *account,
+                                           const struct u256 *key)
 {
-    size_t mask = state->slots_capacity - 1, at = (size_t)hash_slot(state, account, key) & mask;
-    while (state->slots[at] != NULL &&
-           (state->slots[at]->account != account || !u256_equal(&state->slots[at]->key, key)))
-        at = (at + 1) & mask;
-    return at;
+    size_t mask = state->slots_capacity - 1, at = (size_t)hash & mask;
+    for (;; at = (at + 1) & mask) {
+        struct slot_place *place = &state->slots[at];
+        if (place->slot == NULL || (place->hash == hash && place->slot->account == account &&
+                                    u256_equal(&place->slot->key, key)))
+            return place;
+    }
 }
 
 static void grow_accounts(struct evm_state *state)
 {
-    struct evm_account **old = state->accounts;
-    size_t old_capacity = state->accounts_capacity;
+    struct account_place *old = state->accounts;
+    size_t old_capacity = state->accounts_capacity, mask = 2 * old_capacity - 1;
     state->accounts_capacity *= 2;
-    state->accounts = mem_alloc(state->accounts_capacity * sizeof(void *));
-    for (size_t i = 0; i < old_capacity; i++)
-        if (old[i] != NULL)
-            state->accounts[account_place(state, &old[i]->address)] = old[i];
+    state->accounts = mem_alloc(state->accounts_capacity * sizeof *old);
+    for (size_t i = 0; i < old_capacity; i++) {
+        size_t at = (size_t)old[i].hash & mask;
+        if (old[i].account == NULL)
+            continue;
+        while (state->accounts[at].account != NULL)
+            at = (at + 1) & mask;
+        state->accounts[at] = old[i];
+    }
     mem_free(old);
 }
 
 static void grow_slots(struct evm_state *state)
 {
-    struct evm_slot **old = state->slots;
-    size_t old_capacity = state->slots_capacity;
+    struct slot_place *old = state->slots;
+    size_t old_capacity = state->slots_capacity, mask = 2 * old_capacity - 1;
     state->slots_capacity *= 2;
-    state->slots = mem_alloc(state->slots_capacity * sizeof(void *));
-    for (size_t i = 0; i < old_capacity; i++)
-        if (old[i] != NULL)
-            state->slots[slot_place(state, old[i]->account, &old[i]->key)] = old[i];
+    state->slots = mem_alloc(state->slots_capacity * sizeof *old);
+    for (size_t i = 0; i < old_capacity; i++) {
+        size_t at = (size_t)old[i].hash & mask;
+        if (old[i].slot == NULL)
+            continue;
+        while (state->slots[at].slot != NULL)
+            at = (at + 1) & mask;
+        state->slots[at] = old[i];
+    }
     mem_free(old);
 }
 
@@ -102,11 +125,11 @@ struct evm_state *evm_state_new(struct evm_backend *backend, struct evm_code_cac
     state->backend = backend;
     state->cache = cache;
     /* Keys come from strangers: the place of a key in the table should not be theirs to choose. */
-    state->seed = mix(0x51ed270b9f652295u, (uint64_t)(uintptr_t)state);
+    state->seed = fold(MIX_3, (uint64_t)(uintptr_t)state) | 1;
     state->accounts_capacity = 64;
     state->slots_capacity = 256;
-    state->accounts = mem_alloc(state->accounts_capacity * sizeof(void *));
-    state->slots = mem_alloc(state->slots_capacity * sizeof(void *));
+    state->accounts = mem_alloc(state->accounts_capacity * sizeof state->accounts[0]);
+    state->slots = mem_alloc(state->slots_capacity * sizeof state->slots[0]);
     state->tx = 1;
     return state;
 }
@@ -116,8 +139,8 @@ void evm_state_free(struct evm_state *state)
     if (state == NULL)
         return;
     for (size_t i = 0; i < state->accounts_capacity; i++)
-        if (state->accounts[i] != NULL)
-            evm_code_release(state->accounts[i]->code);
+        if (state->accounts[i].account != NULL)
+            evm_code_release(state->accounts[i].account->code);
     evm_state_begin(state); /* drops the code that the journal holds */
     while (state->blocks != NULL) {
         struct block *block = state->blocks;
@@ -127,6 +150,7 @@ void evm_state_free(struct evm_state *state)
     mem_free(state->accounts);
     mem_free(state->slots);
     mem_free(state->journal);
+    mem_free(state->befores);
     mem_free(state->logs);
     buf_free(&state->log_data);
     mem_free(state->touched);
@@ -155,9 +179,9 @@ void evm_state_miss_block_hash(struct evm_state *state, uint64_t number)
 
 void evm_state_begin(struct evm_state *state)
 {
-    for (size_t i = 0; i < state->journal_count; i++)
-        if (state->journal[i].kind == JOURNAL_ACCOUNT)
-            evm_code_release(state->journal[i].before.code);
+    for (size_t i = 0; i < state->befores_count; i++)
+        evm_code_release(state->befores[i].code);
+    state->befores_count = 0;
     state->tx++;
     state->journal_count = 0;
     state->logs_count = 0;
@@ -219,17 +243,18 @@ void evm_state_end(struct evm_state *state, bool delete_empty)
 
 struct evm_account *evm_state_entry(struct evm_state *state, const struct address20 *address)
 {
-    size_t at = account_place(state, address);
-    if (state->accounts[at] != NULL)
-        return state->accounts[at];
+    uint64_t hash = hash_address(state, address);
+    struct account_place *place = find_account(state, hash, address);
+    if (place->account != NULL)
+        return place->account;
     if (2 * (state->accounts_count + 1) > state->accounts_capacity) {
         grow_accounts(state);
-        at = account_place(state, address);
+        place = find_account(state, hash, address);
     }
     struct evm_account *account = block_take(state, sizeof *account);
     account->address = *address;
     account->code_hash = EMPTY_CODE_HASH;
-    state->accounts[at] = account;
+    *place = (struct account_place){hash, account};
     state->accounts_count++;
     return account;
 }
@@ -308,6 +333,16 @@ static struct journal *journal_add(struct evm_state *state)
     return &state->journal[state->journal_count++];
 }
 
+static struct account_before *before_add(struct evm_state *state)
+{
+    if (state->befores_count == state->befores_capacity) {
+        state->befores_capacity = state->befores_capacity == 0 ? 16 : state->befores_capacity * 2;
+        state->befores =
+            mem_realloc(state->befores, state->befores_capacity * sizeof state->befores[0]);
+    }
+    return &state->befores[state->befores_count++];
+}
+
 /* To be called before any change of an account; it exists and is touched afterwards. */
 static void before_change(struct evm_state *state, struct evm_account *account)
 {
@@ -315,9 +350,9 @@ static void before_change(struct evm_state *state, struct evm_account *account)
     struct journal *entry = journal_add(state);
     entry->kind = JOURNAL_ACCOUNT;
     entry->account = account;
-    entry->before = (struct account_before){account->exists,     account->destroyed, account->nonce,
-                                            account->balance,    account->code_hash, account->code,
-                                            account->created_tx, account->touched_tx};
+    *before_add(state) = (struct account_before){
+        account->exists,    account->destroyed, account->nonce,      account->balance,
+        account->code_hash, account->code,      account->created_tx, account->touched_tx};
     if (account->code != NULL)
         evm_code_hold(account->code);
     account->exists = true;
@@ -392,19 +427,20 @@ bool evm_state_created_now(const struct evm_state *state, const struct evm_accou
 struct evm_slot *evm_state_slot(struct evm_state *state, struct evm_account *account,
                                 const struct u256 *key)
 {
-    size_t at = slot_place(state, account, key);
-    if (state->slots[at] != NULL)
-        return state->slots[at];
+    uint64_t hash = hash_slot(state, account, key);
+    struct slot_place *place = find_slot(state, hash, account, key);
+    if (place->slot != NULL)
+        return place->slot;
     if (2 * (state->slots_count + 1) > state->slots_capacity) {
         grow_slots(state);
-        at = slot_place(state, account, key);
+        place = find_slot(state, hash, account, key);
     }
     struct evm_slot *slot = block_take(state, sizeof *slot);
     slot->key = *key;
     slot->account = account;
     slot->next = account->slots;
     account->slots = slot;
-    state->slots[at] = slot;
+    *place = (struct slot_place){hash, slot};
     state->slots_count++;
     return slot;
 }
@@ -554,8 +590,8 @@ void evm_state_each_account(struct evm_state *state,
                             void *owner)
 {
     for (size_t i = 0; i < state->accounts_capacity; i++)
-        if (state->accounts[i] != NULL)
-            visit(owner, state->accounts[i]);
+        if (state->accounts[i].account != NULL)
+            visit(owner, state->accounts[i].account);
 }
 
 /* ---- the journal ---- */
@@ -574,7 +610,7 @@ static bool is_ripemd(const struct address20 *address)
     return address20_equal(address, &ripemd);
 }
 
-static void undo_account(struct evm_account *account, struct account_before *before)
+static void undo_account(struct evm_account *account, const struct account_before *before)
 {
     evm_code_release(account->code);
     account->exists = before->exists;
@@ -594,7 +630,7 @@ void evm_state_revert(struct evm_state *state, struct evm_snapshot snapshot)
         struct journal *entry = &state->journal[--state->journal_count];
         switch (entry->kind) {
         case JOURNAL_ACCOUNT:
-            undo_account(entry->account, &entry->before);
+            undo_account(entry->account, &state->befores[--state->befores_count]);
             break;
         case JOURNAL_SLOT:
             entry->slot->value = entry->value;

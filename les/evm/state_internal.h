@@ -22,16 +22,26 @@ struct account_before {
     uint64_t created_tx, touched_tx;
 };
 
+/* Small, because a long run makes many: accounts, which are large, lie in a list of their own, in
+ * the same order. */
 struct journal {
     enum journal_kind kind;
     union {
         struct evm_account *account;
         struct evm_slot *slot;
     };
-    union {
-        struct account_before before;
-        struct u256 value;
-    };
+    struct u256 value; /* of a slot */
+};
+
+/* Places of the tables, open addressing. The hash is kept so that neither a look-up nor growing has
+ * to touch entries of other keys. */
+struct account_place {
+    uint64_t hash;
+    struct evm_account *account; /* NULL: free */
+};
+struct slot_place {
+    uint64_t hash;
+    struct evm_slot *slot;
 };
 
 struct block;
@@ -40,13 +50,15 @@ struct evm_state {
     struct evm_code_cache *cache;
     uint64_t seed;
     uint64_t tx; /* counts transactions; entries remember in which one something happened */
-    struct evm_account **accounts;
+    struct account_place *accounts;
     size_t accounts_count, accounts_capacity;
-    struct evm_slot **slots;
+    struct slot_place *slots;
     size_t slots_count, slots_capacity;
     struct block *blocks;
     struct journal *journal;
     size_t journal_count, journal_capacity;
+    struct account_before *befores; /* one for each JOURNAL_ACCOUNT */
+    size_t befores_count, befores_capacity;
     struct evm_log *logs;
     size_t logs_count, logs_capacity;
     struct buf log_data;
