@@ -1,6 +1,6 @@
 #include "gateway/params.h"
 
-#include "gateway/call_args.h"
+#include "gateway/trace_args.h"
 #include "gateway/params_hex.h"
 #include "gateway/rpc_call.h"
 
@@ -463,6 +463,7 @@ static bool check_one(struct call *call, size_t index, char letter)
     struct log_filter filter;
     struct call_args args;
     struct block_override overridden;
+    struct trace_args trace;
     size_t count;
     switch (letter) {
     case 'A':
@@ -495,6 +496,9 @@ static bool check_one(struct call *call, size_t index, char letter)
         return param_state_override(call, index, &scratch.state);
     case 'K':
         return param_block_override(call, index, &overridden);
+    case 'Y':
+    case 'Z':
+        return param_trace(call, index, letter == 'Z', &trace);
     case 'F':
         return param_filter(call, index, &filter);
     case 'R':

@@ -9,7 +9,8 @@
  * hash or EIP-1898 object   N block number or tag   I index (quantity) Q quantity of 64 bits   U
  * quantity of 256 bits   C count: quantity, decimal string or number   D data T true or false   S
  * string   L array of strings   O transaction arguments   V state overrides   K block overrides
- * (these three: gateway/call_args.h)   F filter object   R {address: [hash...]}   P array of
+ * (these three: gateway/call_args.h)   Y trace options   Z those of a call (both:
+ * gateway/trace_args.h)   F filter object   R {address: [hash...]}   P array of
  * numbers   * anything */
 #ifndef GATEWAY_PARAMS_H
 #define GATEWAY_PARAMS_H

@@ -1,6 +1,6 @@
 /* The first byte chooses a signature, the rest is the params array. What the signature lets
  * through, the readers read. */
-#include "gateway/call_args.h"
+#include "gateway/trace_args.h"
 #include "les/eth/tx.h"
 #include "tests/fixture/still.h"
 
@@ -59,6 +59,7 @@ static bool read_one(struct call *call, size_t index, char letter)
     struct call_args args;
     struct state_override state;
     struct block_override block;
+    struct trace_args trace;
     struct hash32 *keys;
     bool *was_hash, has;
     size_t count;
@@ -94,6 +95,11 @@ static bool read_one(struct call *call, size_t index, char letter)
         return param_state_override(call, index, &state) && is_sorted(&state);
     case 'K':
         return param_block_override(call, index, &block);
+    case 'Y':
+    case 'Z':
+        return param_trace(call, index, letter == 'Z', &trace) &&
+               is_sorted(&trace.state_override) &&
+               (trace.fault.size > 0 || trace.timeout_ms <= INT64_MAX);
     case 'F':
         return param_filter(call, index, &filter);
     case 'R':
@@ -125,9 +131,9 @@ static struct call_done fuzz_read(struct call *call, void *ctx)
         name, fuzz_read, signature, CALL_CACHE_NEVER                                               \
     }
 static const struct rpc_method FUZZ_METHODS[] = {
-    ROW("a", "AB?"), ROW("b", "HI"),   ROW("c", "NT"),      ROW("d", "QUC"),
-    ROW("e", "D"),   ROW("f", "ASB?"), ROW("g", "ALB?"),    ROW("h", "F"),
-    ROW("i", "RB?"), ROW("j", "CNP"),  ROW("k", "OB?V?K?"), ROW("l", "B")};
+    ROW("a", "AB?"),     ROW("b", "HI"),   ROW("c", "NT"),  ROW("d", "QUC"), ROW("e", "D"),
+    ROW("f", "ASB?"),    ROW("g", "ALB?"), ROW("h", "F"),   ROW("i", "RB?"), ROW("j", "CNP"),
+    ROW("k", "OB?V?K?"), ROW("l", "B"),    ROW("m", "HY?"), ROW("n", "OBZ?")};
 
 static void on_reply(void *owner, struct span reply)
 {
