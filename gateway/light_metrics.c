@@ -60,6 +60,7 @@ READ_CHAIN(deepest, stats.deepest_reorg)
 READ_CHAIN(headers, stats.headers)
 READ_CHAIN(by_parent, stats.found_by[HEADER_BY_PARENT])
 READ_CHAIN(by_quorum, stats.found_by[HEADER_BY_QUORUM])
+READ_CHAIN(by_state, stats.found_by[HEADER_BY_STATE])
 READ_CHAIN(by_cht, stats.found_by[HEADER_BY_CHT])
 
 #define READ_CACHE(name, expression)                                                               \
@@ -150,6 +151,7 @@ void light_metrics_add(struct metrics *metrics, struct light *light)
         {METRIC_COUNTER, "headers_found_total", "proof=\"parent\"",
          "Older headers verified, by the way it was done.", read_chain_by_parent},
         {METRIC_COUNTER, "headers_found_total", "proof=\"quorum\"", "", read_chain_by_quorum},
+        {METRIC_COUNTER, "headers_found_total", "proof=\"state\"", "", read_chain_by_state},
         {METRIC_COUNTER, "headers_found_total", "proof=\"cht\"", "", read_chain_by_cht},
         {METRIC_COUNTER, "exec_calls_total", NULL, "Calls that ran EVM code.", read_exec_jobs},
         {METRIC_COUNTER, "exec_runs_total", NULL, "Runs of EVM code on a worker.", read_exec_runs},

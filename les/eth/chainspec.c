@@ -2,6 +2,10 @@
 
 #include "les/eth/u256.h"
 
+const struct address20 HISTORY_ADDRESS = {{0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5,
+                                           0x3a, 0x10, 0xcb, 0x7a, 0x02, 0x33, 0x5b,
+                                           0x17, 0x53, 0x20, 0x00, 0x29, 0x35}};
+
 /* EIP-7840 gives the values that a genesis written before it leaves out. */
 static const struct blob_params CANCUN_BLOBS = {true, 3, 6, 3338477};
 static const struct blob_params PRAGUE_BLOBS = {true, 6, 9, 5007716};

@@ -91,4 +91,9 @@ uint64_t fee_next_excess_blob_gas(const struct chainspec *spec, const struct hea
 /* The price of a unit of blob gas: fake_exponential(1, excess, fraction). */
 void fee_blob_base(struct u256 *out, uint64_t excess_blob_gas, uint64_t update_fraction);
 
+/* EIP-2935: from Prague on the state of a block holds, in slot number % HISTORY_WINDOW of this
+ * contract, the hashes of the blocks before it. */
+#define HISTORY_WINDOW 8191
+extern const struct address20 HISTORY_ADDRESS;
+
 #endif

@@ -11,10 +11,6 @@ static const struct address20 system_address = {{0xff, 0xff, 0xff, 0xff, 0xff, 0
 static const struct address20 beacon_roots = {{0x00, 0x0f, 0x3d, 0xf6, 0xd7, 0x32, 0x80,
                                                0x7e, 0xf1, 0x31, 0x9f, 0xb7, 0xb8, 0xbb,
                                                0x85, 0x22, 0xd0, 0xbe, 0xac, 0x02}};
-/* EIP-2935 */
-static const struct address20 history = {{0x00, 0x00, 0xf9, 0x08, 0x27, 0xf1, 0xc5,
-                                          0x3a, 0x10, 0xcb, 0x7a, 0x02, 0x33, 0x5b,
-                                          0x17, 0x53, 0x20, 0x00, 0x29, 0x35}};
 /* EIP-7002 */
 static const struct address20 withdrawal_requests = {{0x00, 0x00, 0x09, 0x61, 0xef, 0x48, 0x0e,
                                                       0xb5, 0x5e, 0x80, 0xd1, 0x9a, 0xd8, 0x35,
@@ -73,7 +69,7 @@ enum block_fault block_system_open(struct block_run *run)
         fault =
             system_call(run, &beacon_roots, SPAN(header->parent_beacon_root.bytes, 32), &result);
     if (fault == BLOCK_FAULT_NONE && run->revision >= EVM_PRAGUE)
-        fault = system_call(run, &history, SPAN(header->parent_hash.bytes, 32), &result);
+        fault = system_call(run, &HISTORY_ADDRESS, SPAN(header->parent_hash.bytes, 32), &result);
     return fault;
 }
 
