@@ -462,6 +462,7 @@ static void ask_state(struct chain_search *search)
     op->ask.slots.state_root = chain->head->header.state_root;
     op->ask.slots.address = HISTORY_ADDRESS;
     op->ask.slots.keys = &search->slot_key;
+    op->ask.slots.slots = &search->slot;
     op->ask.slots.keys_count = 1;
     op->deadline_ms = LES_HEDGE_MAX_MS;
     les_start(chain->client, op);
