@@ -152,14 +152,12 @@ static enum evm_end run_precompile(struct evm *evm, enum evm_precompile id,
     return EVM_END_UNSUPPORTED;
 }
 
-/* The code that runs for an address: its own, or that of the account it delegates to (EIP-7702; one
+/* The code that runs for an account: its own, or that of the account it delegates to (EIP-7702; one
  * step only). */
-static bool resolve_code(struct evm *evm, const struct address20 *address, struct evm_code **out)
+static bool resolve_code(struct evm *evm, struct evm_account *account, struct evm_code **out)
 {
-    struct evm_account *account;
     struct address20 target;
-    if (!evm_state_account(evm->state, address, &account) ||
-        !evm_state_code(evm->state, account, out))
+    if (!evm_state_load(evm->state, account) || !evm_state_code(evm->state, account, out))
         return false;
     if (evm->revision < EVM_PRAGUE ||
         !evm_code_delegate(SPAN((*out)->bytes, (*out)->size), &target))
@@ -172,11 +170,12 @@ static bool resolve_code(struct evm *evm, const struct address20 *address, struc
 static enum evm_end enter_call(struct evm *evm, const struct evm_call *call,
                                struct evm_account *caller, size_t depth, struct outcome *out)
 {
-    struct evm_account *self;
+    bool lends = call->kind == EVM_CALLCODE || call->kind == EVM_DELEGATECALL; /* its code only */
+    struct evm_account *self = lends ? call->payer : call->target;
     struct evm_code *code;
     enum evm_precompile precompile =
         evm_precompile_find(evm->revision, evm->moves, &call->code_address);
-    if (!evm_state_account(evm->state, &call->self, &self))
+    if (!evm_state_load(evm->state, self))
         return EVM_END_MISSING;
     out->gas = call->gas;
     bool is_void = call->kind == EVM_CALL && !self->exists && precompile == EVM_PRECOMPILE_NONE &&
@@ -195,7 +194,7 @@ static enum evm_end enter_call(struct evm *evm, const struct evm_call *call,
             evm_state_revert(evm->state, snapshot);
         return end;
     }
-    if (!resolve_code(evm, &call->code_address, &code))
+    if (!resolve_code(evm, call->target, &code))
         return EVM_END_MISSING;
     if (code->size == 0)
         return EVM_END_SUCCESS;
@@ -247,13 +246,13 @@ static void trace_exit(struct evm *evm, size_t depth, enum evm_end end, int64_t 
 static enum evm_end enter(struct evm *evm, const struct evm_call *call, size_t depth,
                           struct outcome *out)
 {
-    struct evm_account *caller;
+    struct evm_account *caller = call->payer;
     *out = (struct outcome){0, SPAN_EMPTY};
     if (evm_cancelled(evm))
         return EVM_END_CANCELLED;
     trace_enter(evm, call, depth);
     enum evm_end end;
-    if (!evm_state_account(evm->state, &call->caller, &caller))
+    if (!evm_state_load(evm->state, caller))
         return EVM_END_MISSING;
     bool pays = call->kind != EVM_DELEGATECALL && !u256_is_zero(&call->value);
     if (depth > EVM_CALL_DEPTH_MAX || (pays && u256_compare(&caller->balance, &call->value) < 0)) {
@@ -372,6 +371,8 @@ void evm_run(struct evm *evm, const struct evm_message *message, struct evm_resu
         .caller = message->sender,
         .value = message->value,
         .transfers = true,
+        .payer = evm_state_entry(evm->state, &message->sender),
+        .target = message->create ? NULL : evm_state_entry(evm->state, &message->to),
         .input = message->input,
     };
     enum evm_end end = enter(evm, &evm->call, 0, &out);

@@ -38,6 +38,8 @@ struct evm_call {
     bool is_static;
     int64_t gas;
     struct address20 self, code_address, caller; /* creation: self is the new address */
+    struct evm_account *payer;  /* where value comes from: the running frame's, or the sender's */
+    struct evm_account *target; /* of code_address; not for creations */
     struct u256 value;
     bool transfers; /* value moves from caller to self */
     struct span input;
@@ -109,26 +111,28 @@ static inline enum evm_end frame_range(struct evm_frame *frame, const struct u25
     return frame_reach(frame, offset->words[0] + size->words[0]);
 }
 
-static inline void word_from_address(struct u256 *out, const struct address20 *address)
-{
-    out->words[0] = be_read(address->bytes + 12, 8);
-    out->words[1] = be_read(address->bytes + 4, 8);
-    out->words[2] = be_read(address->bytes, 4);
-    out->words[3] = 0;
-}
-
-static inline void word_to_address(struct address20 *out, const struct u256 *word)
-{
-    be_write(out->bytes + 12, 8, word->words[0]);
-    be_write(out->bytes + 4, 8, word->words[1]);
-    be_write(out->bytes, 4, word->words[2] & UINT32_MAX);
-}
-
 static inline uint64_t swap64(const uint8_t *data)
 {
     uint64_t value;
     memcpy(&value, data, 8);
     return __builtin_bswap64(value);
+}
+
+/* Addresses are written in the pieces in which they are read and hashed: 8, 8 and 4 bytes. */
+static inline void word_from_address(struct u256 *out, const struct address20 *address)
+{
+    uint64_t high = swap64(address->bytes), middle = swap64(address->bytes + 8);
+    out->words[0] = middle << 32 | be_read(address->bytes + 16, 4);
+    out->words[1] = high << 32 | middle >> 32;
+    out->words[2] = high >> 32;
+    out->words[3] = 0;
+}
+
+static inline void word_to_address(struct address20 *out, const struct u256 *word)
+{
+    be_write(out->bytes, 8, word->words[2] << 32 | word->words[1] >> 32);
+    be_write(out->bytes + 8, 8, word->words[1] << 32 | word->words[0] >> 32);
+    be_write(out->bytes + 16, 4, word->words[0] & UINT32_MAX);
 }
 
 static inline void word_load(struct u256 *out, const uint8_t data[32])

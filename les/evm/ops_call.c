@@ -94,6 +94,8 @@ static enum evm_end prepare_call(struct evm *evm, struct evm_frame *frame, const
     if (!u256_is_zero(&value))
         call->gas += EVM_CALL_STIPEND;
     fill_call(call, frame, kind, &address, &value);
+    call->payer = frame->account;
+    call->target = account;
     call->input = SPAN(frame->memory + input, input_size);
     return EVM_CALLING;
 }
@@ -169,6 +171,7 @@ static enum evm_end prepare_create(struct evm *evm, struct evm_frame *frame, con
     call->caller = frame->self;
     call->value = top[0];
     call->transfers = true;
+    call->payer = frame->account;
     call->input = SPAN(frame->memory + at, size);
     call->return_offset = call->return_size = 0;
     if (kind == EVM_CREATE2)
