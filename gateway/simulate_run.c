@@ -252,6 +252,8 @@ static enum made run_call(struct sim *sim, struct block_run *block, const struct
     case CALL_STOPPED:
         return MADE_NOT;
     case CALL_FAILED:
+        if (sim->error->refusal == TX_REFUSAL_NONE) /* it needs what this build lacks */
+            return MADE_NOT;
         dress_refusal(sim->error, args.gas);
         if (!is_guess(sim))
             return MADE_NOT;
@@ -540,11 +542,14 @@ static enum made make_block(struct sim *sim, const struct simulate_step *step)
 
 static void run_steps(struct sim *sim, const struct simulate_step *steps, size_t count)
 {
+    enum made made = MADE;
     json_put_array(&sim->job->answer);
-    for (size_t i = 0; i < count; i++)
-        if (atomic_load(sim->world->cancel) || make_block(sim, &steps[i]) != MADE)
-            return;
+    for (size_t i = 0; i < count && made == MADE; i++)
+        made = atomic_load(sim->world->cancel) ? MADE_NOT : make_block(sim, &steps[i]);
     json_put_array_end(&sim->job->answer);
+    /* Unless state or time was lacking, which exec knows, this is the reason. */
+    if (made != MADE && sim->error->code == 0)
+        call_error_set(sim->error, RPC_INTERNAL, "the execution stopped");
 }
 
 void simulate_run(struct exec_job *exec_job, const struct exec_world *world)

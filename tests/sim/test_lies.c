@@ -64,6 +64,11 @@ static const char *const STATE_REQUESTS[] = {
     CALL("eth_getBalance", "\"0xc1cadaffffffffffffffffffffffffffffffffff\",\"latest\""),
     CALL("eth_getStorageAt", "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\",\"0x0\",\"latest\""),
     CALL("eth_getProof", "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\",[\"0x00\"],\"latest\""),
+    CALL("eth_simulateV1",
+         "{\"blockStateCalls\":[{\"stateOverrides\":{"
+         "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\":{\"stateDiff\":{"
+         "\"0x0000000000000000000000000000000000000000000000000000000000000000\":"
+         "\"0x0000000000000000000000000000000000000000000000000000000000000000\"}}}},{}]}"),
 };
 
 static bool on_wrong_leaf(void *owner, unsigned code, struct buf *payload)
