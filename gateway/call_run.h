@@ -31,6 +31,7 @@ struct call_error {
     struct buf text;
 };
 void call_error_set(struct call_error *error, int code, const char *format, ...) PRINTF(3, 4);
+void call_error_text(struct call_error *error, const char *text); /* with RPC_SERVER_ERROR */
 void call_error_free(struct call_error *error);
 
 /* ---- the block ---- */
@@ -94,6 +95,11 @@ enum call_got call_run_message(struct call_run *run, const struct call_message *
  * (0 <=> 1)`. end is its result's. Runs it once more when it failed, so message and leniency must
  * still be there, output is not any more, and a tracer of the caller does not see it. */
 void call_run_end_text(struct buf *out, struct call_run *run, enum evm_end end);
+
+/* Why it was refused, as go-ethereum prints it, with what was compared. sender: its account. */
+void call_refusal_text(struct buf *out, const struct call_message *message,
+                       const struct call_block *block, const struct evm_account *sender,
+                       enum tx_refusal refusal);
 
 /* ---- reverts ---- */
 

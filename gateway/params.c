@@ -536,22 +536,3 @@ bool params_check(struct call *call, const char *signature)
     }
     return true;
 }
-
-/* ---- fields of objects ---- */
-
-#define FIELD(name, out_type, reader)                                                              \
-    bool name(struct call *call, size_t index, const struct json_t *object, const char *field,     \
-              bool *has, out_type *out)                                                            \
-    {                                                                                              \
-        const struct place at = {.call = call, .index = index, .field = field};                    \
-        const char *dot = strrchr(field, '.');                                                     \
-        const struct json_t *value = member_fold(object, dot == NULL ? field : dot + 1);           \
-        *has = value != NULL;                                                                      \
-        return value == NULL || reader;                                                            \
-    }
-FIELD(field_address, struct address20, place_address(&at, value, out))
-FIELD(field_hash, struct hash32, place_hash(&at, value, out))
-FIELD(field_u64, uint64_t, place_u64(&at, value, "hexutil.Uint64", out))
-FIELD(field_u256, struct u256, place_u256(&at, value, "*hexutil.Big", out))
-FIELD(field_data, struct span, place_data(&at, value, out))
-#undef FIELD

@@ -94,18 +94,4 @@ struct log_filter {
 };
 bool param_filter(struct call *call, size_t index, struct log_filter *out) WARN_UNUSED;
 
-/* Reading one field of an object (transaction arguments, overrides); absent or null: *has is false.
- * name is what Go calls it in the error, `TransactionArgs.from`: what follows the last dot is the
- * key. index is the parameter's, for the error. */
-bool field_address(struct call *call, size_t index, const struct json_t *object, const char *name,
-                   bool *has, struct address20 *out) WARN_UNUSED;
-bool field_hash(struct call *call, size_t index, const struct json_t *object, const char *name,
-                bool *has, struct hash32 *out) WARN_UNUSED;
-bool field_u64(struct call *call, size_t index, const struct json_t *object, const char *name,
-               bool *has, uint64_t *out) WARN_UNUSED;
-bool field_u256(struct call *call, size_t index, const struct json_t *object, const char *name,
-                bool *has, struct u256 *out) WARN_UNUSED;
-bool field_data(struct call *call, size_t index, const struct json_t *object, const char *name,
-                bool *has, struct span *out) WARN_UNUSED;
-
 #endif
