@@ -95,7 +95,7 @@ function makeTarget(r, fork, world) {
     [2, () => ({ to: r.pick(world.addresses), data: r.bytes(r.below(40)) })],
     [1.5, () => { const id = r.weighted(PRECOMPILES); return { to: word(BigInt(id)).slice(12), data: precompileInput(r, id) } }],
     [4, () => ({ to: new Uint8Array(), data: r.chance(0.1) ? soup(r, world) : initcode(r, fork, world) })],
-    [0.2, () => ({ to: new Uint8Array(), data: new Uint8Array(r.pick([49152, 49153])) })],
+    [0.2, () => ({ to: new Uint8Array(), data: new Uint8Array(r.pick([49152, 49153])), gas: 4000000n })],
   ])()
 }
 
@@ -111,19 +111,23 @@ function makeTx(r, fork, world, pre, env, nonces) {
   const gas = BigInt(r.weighted([[1, () => r.between(20000, 60000)], [4, () => r.between(60000, 200000)], [6, () => r.between(200000, 900000)],
     [1.5, () => r.between(1000000, 4000000)], [0.05, () => r.pick([16777216, 16777217, 30000001])]])())
   const value = r.weighted([[6, 0n], [3, BigInt(r.below(5))], [0.1, 10n ** 21n]])
-  const body = [bigToBytes(gas), target.to, bigToBytes(value), target.data]
-  const accessList = makeAccessList(r, world)
+  const body = [bigToBytes(target.gas ?? gas), target.to, bigToBytes(value), target.data]
+  const accessList = makeAccessList(r, world), chainId = r.chance(0.995) ? 1n : 2n
+  if (target.to.length === 0 && r.chance(0.1)) { // somebody is there already
+    const there = keccak_256(RLP.encode([sender.address, bigToBytes(nonce)])).slice(12)
+    pre[toHex(there)] = { nonce: r.chance(0.3) ? '0x1' : '0x0', balance: '0x3', code: r.chance(0.3) ? '0x00' : '0x', storage: {} }
+  }
   if (nonce === (nonces[key] ?? 0n)) nonces[key] = nonce + 1n // before the authorizations, which see it raised
   let fields, v
   if (type === 0) {
     const replay = since(fork, 'EIP158') && r.chance(0.7)
     fields = [bigToBytes(nonce), bigToBytes(fees.price), ...body]
-    const sig = signDigest(keccak_256(RLP.encode(replay ? [...fields, bigToBytes(1n), new Uint8Array(), new Uint8Array()] : fields)), sender.secret)
-    v = BigInt(sig.recovery + (replay ? 37 : 27))
+    const sig = signDigest(keccak_256(RLP.encode(replay ? [...fields, bigToBytes(chainId), new Uint8Array(), new Uint8Array()] : fields)), sender.secret)
+    v = BigInt(sig.recovery + (replay ? 35 + 2 * Number(chainId) : 27))
     return toHex(RLP.encode([...fields, bigToBytes(v), bigToBytes(sig.r), bigToBytes(sig.s)]))
   }
-  if (type === 1) fields = [bigToBytes(1n), bigToBytes(nonce), bigToBytes(fees.price), ...body, accessList]
-  else fields = [bigToBytes(1n), bigToBytes(nonce), bigToBytes(fees.tip), bigToBytes(fees.max), ...body, accessList]
+  if (type === 1) fields = [bigToBytes(chainId), bigToBytes(nonce), bigToBytes(fees.price), ...body, accessList]
+  else fields = [bigToBytes(chainId), bigToBytes(nonce), bigToBytes(fees.tip), bigToBytes(fees.max), ...body, accessList]
   if (type === 3) {
     const hashes = Array.from({ length: r.chance(0.97) ? r.between(1, 3) : r.between(0, 9) }, () => concat(Uint8Array.of(r.chance(0.99) ? 1 : 2), r.bytes(31)))
     fields.push(bigToBytes(BigInt(r.chance(0.97) ? 1 << 30 : r.below(3))), hashes)

@@ -7,8 +7,8 @@ import { sha256 } from '@noble/hashes/sha256'
 import { concat, fromHex, word } from './hex.mjs'
 
 // [weight, id]; pairings and multi-scalar multiplications are slow on the other side.
-export const PRECOMPILES = [[4, 1], [3, 2], [3, 3], [4, 4], [5, 5], [4, 6], [3, 7], [0.3, 8], [4, 9], [0.3, 10], [0.8, 11], [0.4, 12], [0.6, 13],
-  [0.3, 14], [0.15, 15], [0.4, 16], [0.3, 17], [1.5, 256]]
+export const PRECOMPILES = [[4, 1], [2, 2], [2, 3], [3, 4], [5, 5], [4, 6], [3, 7], [0.8, 8], [4, 9], [0.8, 10], [1.2, 11], [0.8, 12], [1, 13],
+  [0.6, 14], [0.5, 15], [0.8, 16], [0.6, 17], [1.5, 256]]
 
 const P = 21888242871839275222246405745257275088696311157297823662689037894645226208583n
 const bnG1 = [0, 1, 2, 3, 7].map(k => {

@@ -98,7 +98,8 @@ export class Program {
   }
   environment() {
     const [code, pops, pushes] = ENVIRONMENT[this.random.pick(known(ENVIRONMENT, this.fork))]
-    if (pops > 0) this.push(code === 0x40 ? this.world.number - BigInt(this.random.below(260)) + 2n : this.random.chance(0.9) ? BigInt(this.random.below(70)) : this.value())
+    if (pops > 0 && code === 0x49 && this.random.chance(0.8)) this.push(BigInt(this.random.below(4)))
+    else if (pops > 0) this.push(code === 0x40 ? this.world.number - BigInt(this.random.below(260)) + 2n : this.random.chance(0.9) ? BigInt(this.random.below(70)) : this.value())
     this.op(code, pops, pushes)
   }
   account() {
@@ -158,6 +159,26 @@ export class Program {
       key()
       this.op(transient ? 0x5c : 0x54, 1, 1)
     }
+  }
+  // Many slots: one for each turn of a loop.
+  sweep() {
+    const start = this.label(), r = this.random, transient = since(this.fork, 'Cancun') && r.chance(0.5)
+    this.push(BigInt(r.between(30, 90)))
+    this.place(start)
+    this.op(0x80, 0, 1)
+    if (r.chance(transient ? 0.7 : 0.2)) {
+      this.op(0x80, 0, 1)
+      this.op(transient ? 0x5d : 0x55, 2, 0)
+    } else {
+      this.op(transient ? 0x5c : 0x54, 1, 1)
+      this.op(0x50, 1, 0)
+    }
+    this.push(1n)
+    this.op(0x90, 0, 0)
+    this.op(0x03, 2, 1)
+    this.op(0x80, 0, 1)
+    this.pushLabel(start)
+    this.op(0x57, 2, 0)
   }
   log() {
     const topics = this.random.below(5)
@@ -285,7 +306,7 @@ export class Program {
     for (let i = 0; i < budget; i++)
       r.weighted([
         [8, () => this.arithmetic()], [4, () => this.stack()], [7, () => this.memory()], [7, () => this.storage()], [4, () => this.environment()],
-        [3, () => this.account()], [1.5, () => this.log()], [4, () => this.call()], [2, () => this.precompile()], [1.5 * deep, () => this.create()],
+        [3, () => this.account()], [1.5, () => this.log()], [4, () => this.call()], [3, () => this.precompile()], [0.2, () => this.sweep()], [1.5 * deep, () => this.create()],
         [inner > 0 ? 1.5 : 0, () => this.branch(inner)], [inner > 0 ? 1 : 0, () => this.loop(inner)], [0.2, () => this.surprise()],
         [0.2, () => this.end()],
       ])()
