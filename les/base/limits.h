@@ -10,6 +10,7 @@
 /* ---- les/base ---- */
 #define LINK_QUEUE_BYTES_MAX MIB(32) /* bytes waiting to be written on one connection */
 #define LINK_LINGER_MS       500 /* time for queued bytes after link_close (a Disconnect message) */
+#define UNIX_PATH_SIZE_MAX   107 /* characters of a Unix socket's path, without the end */
 #define UDP_DATAGRAM_MAX     1280 /* discv4 */
 #define RESOLVE_TXT_MAX      KIB(64)
 #define RESOLVE_TIMEOUT_MS   5000
@@ -268,5 +269,32 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define FOLLOW_HEADERS_MAX       128 /* asked at once; their bodies are under way together */
 #define FOLLOW_TXS_MAX           64
 #define FOLLOW_RETRY_MS          1000
+
+/* A full node over JSON-RPC. Mainnet blocks have at most 10 MiB (EIP-7934), twice that in hex. */
+#define FULL_LINKS_MAX       4        /* HTTP connections to one node */
+#define FULL_QUEUE_MAX       8192     /* calls that wait or are under way */
+#define FULL_IN_FLIGHT_MAX   256      /* calls on a WebSocket or IPC connection */
+#define FULL_BATCH_MAX       64       /* calls in a batch; Erigon takes 100 */
+#define FULL_BATCH_BYTES_MAX KIB(512) /* after that many the next call waits for the next message  \
+                                       */
+#define FULL_BATCH_AGAIN_MS      600000 /* a node that refused a batch is not sent one before */
+#define FULL_CALL_BYTES_MAX      MIB(4)
+#define FULL_RESPONSE_BYTES_MAX  MIB(64) /* of one message, a batch's answer included */
+#define FULL_RESPONSE_VALUES_MAX 2000000 /* JSON values in it: about 100 bytes each once parsed */
+#define FULL_RESPONSE_DEPTH_MAX  64
+#define FULL_HTTP_HEAD_MAX       KIB(16)
+#define FULL_HTTP_HEADERS_MAX    64
+#define FULL_HTTP_LINE_MAX       256 /* of a chunk's size */
+#define FULL_HTTP_TRAILER_MAX    KIB(4)
+#define FULL_HTTP_INTERIM_MAX    8 /* 1xx responses before the real one */
+#define FULL_CALL_MS             10000
+#define FULL_CONNECT_MS          5000
+#define FULL_RECONNECT_FIRST_MS  250
+#define FULL_RECONNECT_MAX_MS    15000
+#define FULL_PING_MS             15000 /* WebSocket; silence of two of them ends the connection */
+#define FULL_POLL_MS             1000
+#define FULL_CHECK_MS            5000
+#define FULL_URL_MAX             1024
+_Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send queue");
 
 #endif

@@ -7,11 +7,18 @@
 #define SLICE_MAX                                                                                  \
     KIB(256) /* of one write request: queue_size shows the progress of a slow reader */
 
+union socket {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+};
+
 /* Sends of one turn are gathered in pending and leave in one write; what the kernel does not take
  * at once becomes flying. */
 struct uv_link {
     struct link base;
-    uv_tcp_t tcp;
+    union socket socket;
     uv_connect_t connect;
     uv_write_t write;
     uv_shutdown_t shutdown;
@@ -27,7 +34,8 @@ struct uv_link {
 
 struct uv_listener {
     struct listener base;
-    uv_tcp_t tcp;
+    union socket socket;
+    bool is_unix;
 };
 
 static struct uv_link *uv_link_of(struct link *link)
@@ -47,7 +55,7 @@ static void release_link(void *pointer)
 /* The flush task may still be listed: the sweep comes after it. */
 static void on_link_closed(uv_handle_t *handle)
 {
-    struct uv_link *self = container_of(handle, struct uv_link, tcp);
+    struct uv_link *self = container_of(handle, struct uv_link, socket.handle);
     loop_sweep(self->base.loop, self, release_link);
 }
 
@@ -58,7 +66,7 @@ static void doom(struct uv_link *self)
     self->doomed = true;
     timer_stop(&self->linger);
     task_cancel(&self->flush);
-    uv_close((uv_handle_t *)&self->tcp, on_link_closed);
+    uv_close(&self->socket.handle, on_link_closed);
 }
 
 /* The network is done with this link. */
@@ -73,13 +81,13 @@ static void end(struct uv_link *self, int error)
     self->base.ended = true;
     self->base.queue_size = 0;
     task_cancel(&self->flush);
-    uv_read_stop((uv_stream_t *)&self->tcp);
+    uv_read_stop(&self->socket.stream);
     self->base.events->on_close(self->base.owner, loop_uv_status(error));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
-    struct uv_link *self = container_of(stream, struct uv_link, tcp);
+    struct uv_link *self = container_of(stream, struct uv_link, socket.stream);
     if (count == 0 || self->doomed)
         return;
     if (count == UV_EOF && self->base.closing && !self->shut) {
@@ -94,7 +102,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 
 static void update_reading(struct uv_link *self)
 {
-    uv_stream_t *stream = (uv_stream_t *)&self->tcp;
+    uv_stream_t *stream = &self->socket.stream;
     if (!self->connected || self->doomed || self->base.ended || self->eof)
         return;
     if (self->paused) {
@@ -126,7 +134,7 @@ static void drained(struct uv_link *self)
 {
     if (self->base.closing) {
         self->shut = true;
-        if (uv_shutdown(&self->shutdown, (uv_stream_t *)&self->tcp, on_shutdown) != 0)
+        if (uv_shutdown(&self->shutdown, &self->socket.stream, on_shutdown) != 0)
             doom(self);
     } else if (self->base.events->on_drain != NULL) {
         self->base.events->on_drain(self->base.owner);
@@ -165,7 +173,7 @@ static void write_slice(struct uv_link *self)
     self->slice_size = left < SLICE_MAX ? left : SLICE_MAX;
     uv_buf_t buffer =
         uv_buf_init((char *)self->flying.data + self->flying_done, (unsigned)self->slice_size);
-    int error = uv_write(&self->write, (uv_stream_t *)&self->tcp, &buffer, 1, on_written);
+    int error = uv_write(&self->write, &self->socket.stream, &buffer, 1, on_written);
     self->writing = error == 0;
     if (error != 0)
         end(self, error);
@@ -174,7 +182,7 @@ static void write_slice(struct uv_link *self)
 static void flush(struct uv_link *self)
 {
     uv_buf_t buffer = uv_buf_init((char *)self->pending.data, (unsigned)self->pending.size);
-    int count = uv_try_write((uv_stream_t *)&self->tcp, &buffer, 1);
+    int count = uv_try_write(&self->socket.stream, &buffer, 1);
     if (count < 0 && count != UV_EAGAIN) {
         end(self, count);
         return;
@@ -211,15 +219,19 @@ static void on_linger(struct timer *timer)
     doom(container_of(timer, struct uv_link, linger));
 }
 
-static struct uv_link *new_link(struct loop *loop)
+static struct uv_link *new_link(struct loop *loop, bool is_unix)
 {
     struct uv_world *world = world_of(loop);
     struct uv_link *self = mem_alloc(sizeof(*self));
     self->base.loop = loop;
     self->flush.on_run = on_flush;
     timer_init(&self->linger, loop, on_linger);
-    ASSERT(uv_tcp_init(&world->uv, &self->tcp) == 0);
-    ASSERT(uv_tcp_nodelay(&self->tcp, 1) == 0);
+    if (is_unix) {
+        ASSERT(uv_pipe_init(&world->uv, &self->socket.pipe, 0) == 0);
+    } else {
+        ASSERT(uv_tcp_init(&world->uv, &self->socket.tcp) == 0);
+        ASSERT(uv_tcp_nodelay(&self->socket.tcp, 1) == 0);
+    }
     world->live_count++;
     return self;
 }
@@ -242,15 +254,24 @@ static void on_connect(uv_connect_t *connect, int error)
 
 enum status link_uv_connect(struct link **out, struct loop *loop, const struct endpoint *to)
 {
-    struct uv_link *self = new_link(loop);
+    struct uv_link *self = new_link(loop, false);
     struct sockaddr_storage address;
     loop_uv_to_address(&address, to, false);
-    int error =
-        uv_tcp_connect(&self->connect, &self->tcp, (const struct sockaddr *)&address, on_connect);
+    int error = uv_tcp_connect(&self->connect, &self->socket.tcp, (const struct sockaddr *)&address,
+                               on_connect);
     if (error != 0) {
         doom(self);
         return loop_uv_status(error);
     }
+    world_of(loop)->open_count++;
+    *out = &self->base;
+    return STATUS_OK;
+}
+
+enum status link_uv_connect_unix(struct link **out, struct loop *loop, const char *path)
+{
+    struct uv_link *self = new_link(loop, true);
+    uv_pipe_connect(&self->connect, &self->socket.pipe, path, on_connect);
     world_of(loop)->open_count++;
     *out = &self->base;
     return STATUS_OK;
@@ -289,14 +310,15 @@ void link_uv_close(struct link *link)
 
 static void on_connection(uv_stream_t *stream, int error)
 {
-    struct uv_listener *listener = container_of(stream, struct uv_listener, tcp);
+    struct uv_listener *listener = container_of(stream, struct uv_listener, socket.stream);
     if (error != 0 || listener->base.on_accept == NULL)
         return;
-    struct uv_link *self = new_link(listener->base.loop);
-    struct sockaddr_storage address;
+    struct uv_link *self = new_link(listener->base.loop, listener->is_unix);
+    struct sockaddr_storage address = {0};
     int size = sizeof(address);
-    if (uv_accept(stream, (uv_stream_t *)&self->tcp) != 0 ||
-        uv_tcp_getpeername(&self->tcp, (struct sockaddr *)&address, &size) != 0) {
+    if (uv_accept(stream, &self->socket.stream) != 0 ||
+        (!listener->is_unix &&
+         uv_tcp_getpeername(&self->socket.tcp, (struct sockaddr *)&address, &size) != 0)) {
         doom(self);
         return;
     }
@@ -312,7 +334,7 @@ static void on_connection(uv_stream_t *stream, int error)
 
 static void on_listener_closed(uv_handle_t *handle)
 {
-    struct uv_listener *self = container_of(handle, struct uv_listener, tcp);
+    struct uv_listener *self = container_of(handle, struct uv_listener, socket.handle);
     world_of(self->base.loop)->live_count--;
     mem_free(self);
 }
@@ -322,21 +344,41 @@ enum status link_uv_listen(struct listener **out, struct loop *loop, const struc
     struct uv_world *world = world_of(loop);
     struct uv_listener *self = mem_alloc(sizeof(*self));
     self->base.loop = loop;
-    ASSERT(uv_tcp_init(&world->uv, &self->tcp) == 0);
+    ASSERT(uv_tcp_init(&world->uv, &self->socket.tcp) == 0);
     world->live_count++;
     struct sockaddr_storage address;
     loop_uv_to_address(&address, at, false);
     int size = sizeof(address);
-    int error = uv_tcp_bind(&self->tcp, (const struct sockaddr *)&address, 0);
+    int error = uv_tcp_bind(&self->socket.tcp, (const struct sockaddr *)&address, 0);
     if (error == 0)
-        error = uv_listen((uv_stream_t *)&self->tcp, LISTENER_BACKLOG, on_connection);
+        error = uv_listen(&self->socket.stream, LISTENER_BACKLOG, on_connection);
     if (error == 0)
-        error = uv_tcp_getsockname(&self->tcp, (struct sockaddr *)&address, &size);
+        error = uv_tcp_getsockname(&self->socket.tcp, (struct sockaddr *)&address, &size);
     if (error != 0) {
-        uv_close((uv_handle_t *)&self->tcp, on_listener_closed);
+        uv_close(&self->socket.handle, on_listener_closed);
         return loop_uv_status(error);
     }
     loop_uv_from_address(&self->base.at, (const struct sockaddr *)&address);
+    world->open_count++;
+    *out = &self->base;
+    return STATUS_OK;
+}
+
+enum status link_uv_listen_unix(struct listener **out, struct loop *loop, const char *path)
+{
+    struct uv_world *world = world_of(loop);
+    struct uv_listener *self = mem_alloc(sizeof(*self));
+    self->base.loop = loop;
+    self->is_unix = true;
+    ASSERT(uv_pipe_init(&world->uv, &self->socket.pipe, 0) == 0);
+    world->live_count++;
+    int error = uv_pipe_bind(&self->socket.pipe, path);
+    if (error == 0)
+        error = uv_listen(&self->socket.stream, LISTENER_BACKLOG, on_connection);
+    if (error != 0) {
+        uv_close(&self->socket.handle, on_listener_closed);
+        return loop_uv_status(error);
+    }
     world->open_count++;
     *out = &self->base;
     return STATUS_OK;
@@ -346,5 +388,5 @@ void link_uv_listener_close(struct listener *listener)
 {
     struct uv_listener *self = container_of(listener, struct uv_listener, base);
     world_of(listener->loop)->open_count--;
-    uv_close((uv_handle_t *)&self->tcp, on_listener_closed);
+    uv_close(&self->socket.handle, on_listener_closed);
 }

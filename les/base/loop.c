@@ -253,6 +253,28 @@ enum status link_connect(struct link **out, struct loop *loop, const struct endp
     return STATUS_OK;
 }
 
+static bool is_socket_path(const char *path)
+{
+    size_t size = strlen(path);
+    return size > 0 && size <= UNIX_PATH_SIZE_MAX;
+}
+
+enum status link_connect_unix(struct link **out, struct loop *loop, const char *path,
+                              const struct link_events *events, void *owner)
+{
+    *out = NULL;
+    struct link *link;
+    if (!is_socket_path(path))
+        return STATUS_INVALID;
+    enum status status = loop->ops->link_connect_unix(&link, loop, path);
+    if (status != STATUS_OK)
+        return status;
+    link->loop = loop;
+    link_set_owner(link, events, owner);
+    *out = link;
+    return STATUS_OK;
+}
+
 bool link_send(struct link *link, struct span bytes)
 {
     if (link->closing || link->ended || bytes.size > LINK_QUEUE_BYTES_MAX - link->queue_size)
@@ -306,6 +328,23 @@ enum status listener_open(struct listener **out, struct loop *loop, const struct
     *out = NULL;
     struct listener *listener;
     enum status status = loop->ops->listener_open(&listener, loop, at);
+    if (status != STATUS_OK)
+        return status;
+    listener->loop = loop;
+    listener->on_accept = on_accept;
+    listener->owner = owner;
+    *out = listener;
+    return STATUS_OK;
+}
+
+enum status listener_open_unix(struct listener **out, struct loop *loop, const char *path,
+                               void (*on_accept)(void *owner, struct link *link), void *owner)
+{
+    *out = NULL;
+    struct listener *listener;
+    if (!is_socket_path(path))
+        return STATUS_INVALID;
+    enum status status = loop->ops->listener_open_unix(&listener, loop, path);
     if (status != STATUS_OK)
         return status;
     listener->loop = loop;

@@ -79,7 +79,7 @@ bool endpoint_parse(struct endpoint *out, const char *text) WARN_UNUSED;
 void endpoint_format(char out[ENDPOINT_TEXT_SIZE], const struct endpoint *endpoint);
 bool endpoint_is_loopback(const struct endpoint *endpoint);
 
-/* ---- byte streams (TCP) ----
+/* ---- byte streams (TCP, Unix sockets) ----
  * A link is owned by whoever got it: link_close ends ownership, at any time, from any callback;
  * after it no callback comes. on_open: once, for links from link_connect only, unless on_close
  * comes first. on_data: bytes are borrowed until it returns. on_close: once, when the other side or
@@ -97,6 +97,10 @@ struct link_events {
 /* Returns: STATUS_OK and exactly one of on_open/on_close comes later, never before this returns. */
 enum status link_connect(struct link **out, struct loop *loop, const struct endpoint *to,
                          const struct link_events *events, void *owner) WARN_UNUSED;
+/* The same over a Unix socket of this machine. link_endpoint gives zeros. INVALID: path is empty or
+ * longer than UNIX_PATH_SIZE_MAX. */
+enum status link_connect_unix(struct link **out, struct loop *loop, const char *path,
+                              const struct link_events *events, void *owner) WARN_UNUSED;
 /* Copies bytes to the send queue. False: the queue would pass LINK_QUEUE_BYTES_MAX or the link is
  * closed; nothing was queued and the owner should close it. */
 bool link_send(struct link *link, struct span bytes) WARN_UNUSED;
@@ -112,6 +116,11 @@ struct listener;
 enum status listener_open(struct listener **out, struct loop *loop, const struct endpoint *at,
                           void (*on_accept)(void *owner, struct link *link),
                           void *owner) WARN_UNUSED;
+/* The socket file at path is made (and goes with listener_close); one that is there is
+ * STATUS_UNAVAILABLE. listener_endpoint gives zeros. */
+enum status listener_open_unix(struct listener **out, struct loop *loop, const char *path,
+                               void (*on_accept)(void *owner, struct link *link),
+                               void *owner) WARN_UNUSED;
 void listener_endpoint(const struct listener *listener,
                        struct endpoint *out);   /* with the port that was given */
 void listener_close(struct listener *listener); /* NULL is legal; no on_accept after it */
@@ -161,11 +170,13 @@ struct loop_ops {
                     uint64_t due_ms);    /* call loop_turn no later than this; UINT64_MAX = never */
     void (*wake_now)(struct loop *loop); /* tasks are pending: call loop_turn before sleeping */
     enum status (*link_connect)(struct link **out, struct loop *loop, const struct endpoint *to);
+    enum status (*link_connect_unix)(struct link **out, struct loop *loop, const char *path);
     bool (*link_send)(struct link *link, struct span bytes);
     void (*link_pause)(struct link *link, bool paused);
     void (*link_close)(struct link *link);
     enum status (*listener_open)(struct listener **out, struct loop *loop,
                                  const struct endpoint *at);
+    enum status (*listener_open_unix)(struct listener **out, struct loop *loop, const char *path);
     void (*listener_close)(struct listener *listener);
     enum status (*udp_open)(struct udp **out, struct loop *loop, const struct endpoint *at);
     void (*udp_send)(struct udp *udp, const struct endpoint *to, struct span bytes);

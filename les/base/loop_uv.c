@@ -139,10 +139,12 @@ static const struct loop_ops uv_ops = {
     .wake_at = wake_at,
     .wake_now = wake_now,
     .link_connect = link_uv_connect,
+    .link_connect_unix = link_uv_connect_unix,
     .link_send = link_uv_send,
     .link_pause = link_uv_pause,
     .link_close = link_uv_close,
     .listener_open = link_uv_listen,
+    .listener_open_unix = link_uv_listen_unix,
     .listener_close = link_uv_listener_close,
     .udp_open = net_uv_udp_open,
     .udp_send = net_uv_udp_send,
@@ -259,6 +261,8 @@ enum status loop_uv_status(int error)
     case UV_EOF:
         return STATUS_OK;
     case UV_ECONNREFUSED:
+    case UV_ENOENT: /* no such socket file */
+    case UV_ENOTSOCK:
     case UV_EHOSTUNREACH:
     case UV_ENETUNREACH:
     case UV_EADDRINUSE:

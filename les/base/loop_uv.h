@@ -1,4 +1,4 @@
-/* What the files of the real world share: loop_uv.c (loop, clock, work), link_uv.c (TCP), net_uv.c
+/* What the files of the real world share: loop_uv.c (loop, clock, work), link_uv.c (TCP, Unix sockets), net_uv.c
  * (UDP, names). Private to les/base. */
 #ifndef LES_BASE_LOOP_UV_H
 #define LES_BASE_LOOP_UV_H
@@ -47,10 +47,12 @@ void loop_uv_on_alloc(uv_handle_t *handle, size_t hint, uv_buf_t *out);
 
 /* ---- link_uv.c ---- */
 enum status link_uv_connect(struct link **out, struct loop *loop, const struct endpoint *to);
+enum status link_uv_connect_unix(struct link **out, struct loop *loop, const char *path);
 bool link_uv_send(struct link *link, struct span bytes);
 void link_uv_pause(struct link *link, bool paused);
 void link_uv_close(struct link *link);
 enum status link_uv_listen(struct listener **out, struct loop *loop, const struct endpoint *at);
+enum status link_uv_listen_unix(struct listener **out, struct loop *loop, const char *path);
 void link_uv_listener_close(struct listener *listener);
 
 /* ---- net_uv.c ---- */

@@ -169,6 +169,12 @@ void ripemd160(uint8_t out20[20], struct span bytes)
     ASSERT(done);
 }
 
+void sha1(uint8_t out20[20], struct span bytes)
+{
+    bool done = EVP_Digest(bytes.data, bytes.size, out20, NULL, EVP_sha1(), NULL) == 1;
+    ASSERT(done);
+}
+
 void hmac_sha256(struct hash32 *out, struct span key, const struct span *parts, size_t parts_count)
 {
     char digest_name[] = "SHA256";

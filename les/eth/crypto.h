@@ -46,6 +46,7 @@ void crypto_address(struct address20 *out, const struct pubkey64 *key); /* kecca
 void sha256(struct hash32 *out, struct span bytes);
 void hmac_sha256(struct hash32 *out, struct span key, const struct span *parts, size_t parts_count);
 void ripemd160(uint8_t out20[20], struct span bytes);
+void sha1(uint8_t out20[20], struct span bytes); /* for the opening of a WebSocket only */
 
 /* AES in counter mode; the stream goes on over calls. in and out may be the same memory. */
 struct aes_ctr;

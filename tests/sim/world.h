@@ -22,7 +22,7 @@ void world_free(struct world *world);
 
 /* A host with one address ("10.0.0.1", "2001:db8::1") and its own loop, owned by the world. Its
  * random bytes are a stream of its own, so what one host draws does not change another's. 127.0.0.1
- * and ::1 mean the host itself. */
+ * and ::1 mean the host itself, and so do Unix sockets, by whatever path. */
 struct loop *world_host_new(struct world *world, const char *ip);
 
 /* ---- time ---- */

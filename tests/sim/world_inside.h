@@ -86,10 +86,12 @@ void world_transit(struct host *from, struct host *to, uint8_t *bytes, size_t si
 
 /* ---- world_link.c ---- */
 enum status world_link_connect(struct link **out, struct loop *loop, const struct endpoint *to);
+enum status world_link_connect_unix(struct link **out, struct loop *loop, const char *path);
 bool world_link_send(struct link *link, struct span bytes);
 void world_link_pause(struct link *link, bool paused);
 void world_link_close(struct link *link);
 enum status world_link_listen(struct listener **out, struct loop *loop, const struct endpoint *at);
+enum status world_link_listen_unix(struct listener **out, struct loop *loop, const char *path);
 void world_link_listener_close(struct listener *listener);
 void world_link_free_all(struct host *host);
 

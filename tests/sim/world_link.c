@@ -27,6 +27,7 @@ struct world_link {
     size_t inbox_bytes;
     uint64_t arrival_us;   /* nothing arrives here earlier: streams stay in order */
     uint64_t wire_free_us; /* our line is busy until then */
+    char *path;            /* of a Unix socket to connect to; NULL: TCP */
     unsigned syn_tries;
     enum status outcome; /* of connecting */
     bool connected, paused, gone;
@@ -36,6 +37,7 @@ struct world_link {
 struct world_listener {
     struct listener base;
     struct world_listener *next;
+    char *path; /* of a Unix socket; NULL: TCP */
 };
 
 static struct world_link *world_link_of(struct link *link)
@@ -87,6 +89,8 @@ static void detach(struct world_link *self)
     sever(self);
     drop_inbox(self);
     drop_out(self);
+    mem_free(self->path);
+    self->path = NULL;
     if (self->previous != NULL)
         self->previous->next = self->next;
     else
@@ -339,7 +343,15 @@ void world_cut(struct loop *a, struct loop *b)
 static struct world_listener *find_listener(struct host *host, uint16_t port)
 {
     struct world_listener *listener = host->listeners;
-    while (listener != NULL && listener->base.at.port != port)
+    while (listener != NULL && (listener->path != NULL || listener->base.at.port != port))
+        listener = listener->next;
+    return listener;
+}
+
+static struct world_listener *find_socket(struct host *host, const char *path)
+{
+    struct world_listener *listener = host->listeners;
+    while (listener != NULL && (listener->path == NULL || strcmp(listener->path, path) != 0))
         listener = listener->next;
     return listener;
 }
@@ -392,8 +404,10 @@ static void accept_link(struct world_link *client, struct world_listener *listen
     client->peer = server;
     server->connected = true;
     bool loops_back = endpoint_is_loopback(&client->base.remote);
-    memcpy(server->base.remote.ip, loops_back ? client->base.remote.ip : client->host->ip, 16);
-    server->base.remote.port = client->port;
+    if (listener->path == NULL) {
+        memcpy(server->base.remote.ip, loops_back ? client->base.remote.ip : client->host->ip, 16);
+        server->base.remote.port = client->port;
+    }
     open_later(client, STATUS_OK, world_latency_us(server->host, client->host));
     client->host->world->counters.connects++;
     listener->base.on_accept(listener->base.owner, &server->base);
@@ -403,7 +417,9 @@ static void accept_link(struct world_link *client, struct world_listener *listen
 static void on_syn(struct event *event)
 {
     struct world_link *self = container_of(event, struct world_link, syn);
-    struct world_listener *listener = find_listener(self->other, self->base.remote.port);
+    struct world_listener *listener = self->path != NULL
+                                          ? find_socket(self->host, self->path)
+                                          : find_listener(self->other, self->base.remote.port);
     if (world_is_apart(self->host, self->other)) {
         uint64_t delay_us = SYN_RETRY_US << self->syn_tries++;
         if (self->syn_tries == SYN_TRIES_MAX)
@@ -430,7 +446,26 @@ enum status world_link_connect(struct link **out, struct loop *loop, const struc
     return STATUS_OK;
 }
 
+enum status world_link_connect_unix(struct link **out, struct loop *loop, const char *path)
+{
+    struct host *host = host_of(loop);
+    struct world_link *self = new_link(host, host);
+    self->path = mem_strdup(path);
+    world_schedule(&self->syn, host->world->now_us + world_latency_us(host, host));
+    *out = &self->base;
+    return STATUS_OK;
+}
+
 /* ---- listeners ---- */
+
+static struct world_listener *new_listener(struct host *host)
+{
+    struct world_listener *listener = mem_alloc(sizeof(*listener));
+    listener->base.loop = &host->base;
+    listener->next = host->listeners;
+    host->listeners = listener;
+    return listener;
+}
 
 enum status world_link_listen(struct listener **out, struct loop *loop, const struct endpoint *at)
 {
@@ -440,11 +475,19 @@ enum status world_link_listen(struct listener **out, struct loop *loop, const st
         bound.port = host->next_port++;
     if (!world_may_bind(host, at) || find_listener(host, bound.port) != NULL)
         return STATUS_UNAVAILABLE;
-    struct world_listener *listener = mem_alloc(sizeof(*listener));
-    listener->base.loop = loop;
+    struct world_listener *listener = new_listener(host);
     listener->base.at = bound;
-    listener->next = host->listeners;
-    host->listeners = listener;
+    *out = &listener->base;
+    return STATUS_OK;
+}
+
+enum status world_link_listen_unix(struct listener **out, struct loop *loop, const char *path)
+{
+    struct host *host = host_of(loop);
+    if (find_socket(host, path) != NULL)
+        return STATUS_UNAVAILABLE;
+    struct world_listener *listener = new_listener(host);
+    listener->path = mem_strdup(path);
     *out = &listener->base;
     return STATUS_OK;
 }
@@ -456,5 +499,6 @@ void world_link_listener_close(struct listener *listener)
         slot = &(*slot)->next;
     struct world_listener *self = *slot;
     *slot = self->next;
+    mem_free(self->path);
     mem_free(self);
 }

@@ -4,6 +4,8 @@
 
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 TestSuite(link, .fini = fixture_leak_gate, .timeout = 30);
 
@@ -425,4 +427,76 @@ Test(link, closing_nothing_is_legal)
     link_close(NULL);
     listener_close(NULL);
     udp_close(NULL);
+}
+
+/* ---- Unix sockets ---- */
+
+static struct pair *pair_of_socket(char path[64])
+{
+    struct pair *pair = mem_alloc(sizeof(*pair));
+    strcpy(path, "/tmp/lesgate-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(path));
+    strcat(path, "/socket");
+    pair->loop = pair->client.loop = pair->server.loop = loop_uv_new();
+    cr_assert_eq(listener_open_unix(&pair->listener, pair->loop, path, on_accept, pair), STATUS_OK);
+    return pair;
+}
+
+static void remove_folder(char path[64])
+{
+    *strrchr(path, '/') = 0;
+    cr_assert_eq(rmdir(path), 0, "the socket file stayed");
+}
+
+Test(link, a_megabyte_comes_back_over_a_unix_socket)
+{
+    char path[64];
+    struct pair *pair = pair_of_socket(path);
+    struct buf sent = pattern(1 << 20);
+    struct endpoint remote;
+    pair->server.on_data = ACT_ECHO;
+    pair->client.stop_at = sent.size;
+    cr_assert_eq(link_connect_unix(&pair->client.link, pair->loop, path, &events, &pair->client),
+                 STATUS_OK);
+    cr_assert_eq(pair->client.opens + pair->client.closes, 0);
+    cr_assert(link_send(pair->client.link, buf_span(&sent)));
+    cr_assert(run(pair, 10000));
+    cr_assert(span_equal(buf_span(&pair->client.seen), buf_span(&sent)));
+    link_endpoint(pair->server.link, &remote);
+    cr_assert_eq(remote.port, 0);
+    buf_free(&sent);
+    pair_free(pair);
+    remove_folder(path);
+}
+
+Test(link, a_unix_socket_that_is_not_there_is_unavailable)
+{
+    char path[64], other[80];
+    struct pair *pair = pair_of_socket(path);
+    snprintf(other, sizeof other, "%s2", path);
+    pair->client.on_close = ACT_STOP;
+    cr_assert_eq(link_connect_unix(&pair->client.link, pair->loop, other, &events, &pair->client),
+                 STATUS_OK);
+    cr_assert(run(pair, 5000));
+    cr_assert_eq(pair->client.opens, 0);
+    cr_assert_eq(pair->client.close_status, STATUS_UNAVAILABLE);
+    struct listener *second;
+    cr_assert_eq(listener_open_unix(&second, pair->loop, path, on_accept, pair),
+                 STATUS_UNAVAILABLE);
+    pair_free(pair);
+    remove_folder(path);
+}
+
+Test(link, a_unix_path_has_a_length)
+{
+    char path[64], longer[UNIX_PATH_SIZE_MAX + 2];
+    struct pair *pair = pair_of_socket(path);
+    struct link *link;
+    memset(longer, 'a', sizeof longer - 1);
+    longer[sizeof longer - 1] = 0;
+    cr_assert_eq(link_connect_unix(&link, pair->loop, longer, &events, &pair->client),
+                 STATUS_INVALID);
+    cr_assert_eq(link_connect_unix(&link, pair->loop, "", &events, &pair->client), STATUS_INVALID);
+    pair_free(pair);
+    remove_folder(path);
 }
