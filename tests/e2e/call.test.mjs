@@ -260,6 +260,21 @@ test('contracts of wallets, through lesgate', async (t) => {
     assert.equal((await call(gate.url, 'eth_call', [...request, '0xffffff'])).error.message, 'header not found')
   })
 
+  await t.test('many at once', async () => {
+    const number = await rpc(gate.url, 'eth_blockNumber')
+    const asked = Array.from({ length: 150 }, (_, i) => i)
+    const answers = await Promise.all(asked.map((i) => {
+      const data = abi.encodeFunctionData(i % 3 === 2 ? 'divide' : 'slots', [i % 3 === 2 ? 0 : 600 + i])
+      const field = { [at]: { stateDiff: { [solidityPackedKeccak256(['uint256', 'uint256'], [600 + i, 0])]: zeroPadValue(hex(0x1000 + i), 32) } } }
+      return call(gate.url, i % 3 === 1 ? 'eth_estimateGas' : 'eth_call', [{ to: at, data }, number, field])
+    }))
+    for (const i of asked) {
+      if (i % 3 === 0) assert.equal(BigInt(answers[i].result), BigInt(0x1000 + i))
+      else if (i % 3 === 1) assert.ok(BigInt(answers[i].result) > 21000n && BigInt(answers[i].result) < 30000n)
+      else assert.equal(answers[i].error.message, 'execution reverted: division or modulo by zero')
+    }
+  })
+
   await t.test('who has nothing cannot pay', async () => {
     const poor = '0x00000000000000000000000000000000000ca11f'
     const { error } = await call(gate.url, 'eth_call', [{ from: poor, to: at, value: '0x1', gas: '0x186a0' }, 'latest'])
