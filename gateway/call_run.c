@@ -480,12 +480,28 @@ static void watch_again(struct call_run *run, struct watcher *watcher)
     evm_set_tracer(run->evm, run->tracer);
 }
 
+/* The message itself went to one. */
+static void add_precompile_fault(struct buf *out, const struct call_run *run)
+{
+    const struct tx *tx = &run->message->tx;
+    const char *fault = evm_precompile_fault(
+        evm_precompile_find(run->block.revision, &run->moves, &tx->to), tx->data);
+    if (fault == NULL)
+        return;
+    buf_clear(out);
+    buf_add_str(out, fault);
+}
+
 void call_run_end_text(struct buf *out, struct call_run *run, enum evm_end end)
 {
     struct watcher watcher = {0};
     buf_add_str(out, evm_end_text(end));
     if (end == EVM_END_SUCCESS || end == EVM_END_REVERT || evm_end_is_engine(end))
         return;
+    if (end == EVM_END_PRECOMPILE) {
+        add_precompile_fault(out, run);
+        return;
+    }
     watch_again(run, &watcher);
     if (end == EVM_END_CODE_SIZE) {
         buf_printf(out, ": code size %zu limit %zu", watcher.output_size,

@@ -244,3 +244,55 @@ enum evm_precompile_result evm_precompile_run(enum evm_precompile id, enum evm_r
     }
     return EVM_PRECOMPILE_FAILED;
 }
+
+/* ---- why it failed ---- */
+
+static const char *kzg_fault(struct span input)
+{
+    struct hash32 hash;
+    if (input.size != 192)
+        return "invalid input length";
+    sha256(&hash, SPAN(input.data + 96, 48));
+    hash.bytes[0] = 1;
+    return memcmp(hash.bytes, input.data, 32) == 0 ? "error verifying kzg proof"
+                                                   : "mismatched versioned hash";
+}
+
+/* EIP-2537: one item or a list of them. */
+static bool bls_size_is_wrong(enum evm_precompile id, size_t size)
+{
+    switch (id) {
+    case EVM_BLS_G1_ADD:
+        return size != 256;
+    case EVM_BLS_G2_ADD:
+        return size != 512;
+    case EVM_BLS_MAP_FP:
+        return size != 64;
+    case EVM_BLS_MAP_FP2:
+        return size != 128;
+    case EVM_BLS_G1_MSM:
+        return size == 0 || size % 160 != 0;
+    case EVM_BLS_G2_MSM:
+        return size == 0 || size % 288 != 0;
+    case EVM_BLS_PAIRING:
+        return size == 0 || size % 384 != 0;
+    default:
+        return false;
+    }
+}
+
+const char *evm_precompile_fault(enum evm_precompile id, struct span input)
+{
+    switch (id) {
+    case EVM_MODEXP:
+        return "one or more of base/exponent/modulus length exceeded 1024 bytes";
+    case EVM_BN254_PAIRING:
+        return input.size % 192 != 0 ? "bad elliptic curve pairing size" : NULL;
+    case EVM_BLAKE2F:
+        return input.size != 213 ? "invalid input length" : "invalid final flag";
+    case EVM_KZG_POINT:
+        return kzg_fault(input);
+    default:
+        return bls_size_is_wrong(id, input.size) ? "invalid input length" : NULL;
+    }
+}

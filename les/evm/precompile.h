@@ -67,4 +67,8 @@ enum evm_precompile_result evm_precompile_run(enum evm_precompile id, enum evm_r
                                               const struct evm_precompile_ops *ops,
                                               struct span input, struct buf *output);
 
+/* Why it failed for this input, in go-ethereum's words, as far as the form of the input shows it;
+ * NULL: something inside is wrong. */
+const char *evm_precompile_fault(enum evm_precompile id, struct span input);
+
 #endif

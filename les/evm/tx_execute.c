@@ -146,9 +146,14 @@ static enum tx_refusal check_gas(struct tx_run *run)
         return TX_REFUSAL_INTRINSIC_GAS;
     if (revision >= EVM_PRAGUE && run->tx->gas_limit < run->floor_gas)
         return TX_REFUSAL_FLOOR_GAS;
-    if (!run->tx->has_to && run->tx->data.size > evm_schedule(revision)->initcode_size_max)
-        return TX_REFUSAL_INITCODE_SIZE;
     return TX_REFUSAL_NONE;
+}
+
+static enum tx_refusal check_initcode(const struct tx_run *run)
+{
+    size_t most = evm_schedule(run->place->revision)->initcode_size_max; /* EIP-3860 */
+    bool too_long = !run->tx->has_to && run->tx->data.size > most;
+    return too_long ? TX_REFUSAL_INITCODE_SIZE : TX_REFUSAL_NONE;
 }
 
 static enum tx_refusal check(struct tx_run *run)
@@ -162,6 +167,8 @@ static enum tx_refusal check(struct tx_run *run)
         refusal = check_blobs(run);
     if (refusal == TX_REFUSAL_NONE)
         refusal = check_set_code(run);
+    if (refusal == TX_REFUSAL_NONE)
+        refusal = check_initcode(run);
     if (refusal == TX_REFUSAL_NONE)
         refusal = check_funds(run);
     if (refusal == TX_REFUSAL_NONE)

@@ -417,6 +417,13 @@ Test(call_work, refusals_name_address_and_numbers)
     expect_error(&pond, RPC_SERVER_ERROR,
                  "err: insufficient gas for floor data gas cost: have 22700, want 25000 "
                  "(supplied gas 22700)");
+    uint8_t *code = mem_alloc(49153); /* looked at before the gas, as in go-ethereum */
+    args->has_to = false;
+    args->data = SPAN(code, 49153);
+    expect_error(&pond, RPC_SERVER_ERROR,
+                 "err: max initcode size exceeded: code size 49153 limit 49152 "
+                 "(supplied gas 22700)");
+    mem_free(code);
     close_pond(&pond);
 }
 
@@ -618,6 +625,49 @@ Test(call_work, a_build_without_a_curve_says_so)
     cr_assert_eq(pond.outcome.error.code, RPC_SERVER_ERROR);
     buf_add_u8(&pond.outcome.error.text, 0);
     cr_assert_neq(strstr((char *)pond.outcome.error.text.data, "is not in this build"), NULL);
+    close_pond(&pond);
+}
+
+Test(call_work, a_precompile_says_what_is_wrong_with_its_input)
+{
+    static const struct {
+        uint8_t address;
+        size_t size;
+        const char *text;
+    } rows[] = {{8, 100, "bad elliptic curve pairing size"},
+                {8, 0, NULL},
+                {9, 212, "invalid input length"},
+                {9, 213, "invalid final flag"},
+                {10, 191, "invalid input length"},
+                {10, 192, "mismatched versioned hash"},
+                {11, 255, "invalid input length"},
+                {12, 161, "invalid input length"},
+                {13, 511, "invalid input length"},
+                {14, 0, "invalid input length"},
+                {15, 383, "invalid input length"},
+                {16, 63, "invalid input length"},
+                {17, 127, "invalid input length"},
+                {6, 64, NULL}};
+    struct pond pond;
+    uint8_t input[512];
+    open_at(&pond, FORK_PRAGUE);
+    pond.world.precompiles = evm_precompile_curves();
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        if (pond.world.precompiles == NULL && rows[i].address >= 10)
+            continue;
+        memset(input, rows[i].text == NULL ? 0 : 2, sizeof input);
+        pond.order.args.to = (struct address20){{[19] = rows[i].address}};
+        pond.order.args.data = SPAN(input, rows[i].size);
+        cr_assert_eq(call_execute(&pond.outcome, &pond.world, &pond.order), CALL_DONE);
+        if (rows[i].text == NULL)
+            cr_assert_eq(pond.outcome.error.code, 0, "%zu", i);
+        else
+            expect_text(&pond, RPC_SERVER_ERROR, rows[i].text);
+    }
+    memset(input, 1, sizeof input); /* a point that is none */
+    pond.order.args.to = (struct address20){{[19] = 6}};
+    pond.order.args.data = SPAN(input, 64);
+    expect_error(&pond, RPC_SERVER_ERROR, "precompile failed");
     close_pond(&pond);
 }
 
