@@ -37,8 +37,7 @@ static struct call_done put_answer(struct query *query)
         buf_add_span(call_result(query_call(query)), buf_span(&job->out));
         return query_ok(query);
     }
-    return query_failf(query, error->code, "%.*s", (int)error->text.size,
-                       (const char *)error->text.data);
+    return query_fail_text(query, error->code, buf_span(&error->text), SPAN_EMPTY);
 }
 
 static struct call_done fail_args(struct query *query)

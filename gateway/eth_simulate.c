@@ -118,8 +118,7 @@ static struct call_done on_step(struct query *query)
     if (query_execute(query, &job->job, block) != QUERY_HERE)
         return query_wait(query);
     if (job->error.code != 0)
-        return query_failf(query, job->error.code, "%.*s", (int)job->error.text.size,
-                           (const char *)job->error.text.data);
+        return query_fail_text(query, job->error.code, buf_span(&job->error.text), SPAN_EMPTY);
     json_put_raw(call_result(query_call(query)), buf_span(&job->answer));
     return query_ok(query);
 }
