@@ -2,15 +2,16 @@
 
 #define CAPACITY_MIN 16
 
+/* All of the key: addresses and numbers are alike in most of their bytes. */
 static uint64_t hash_of(const struct table *table, const uint8_t *key32)
 {
-    uint64_t a, b;
-    memcpy(&a, key32, 8);
-    memcpy(&b, key32 + 24, 8);
-    uint64_t mixed = (a ^ table->seed) * 0x9e3779b97f4a7c15ull;
-    mixed ^= mixed >> 32;
-    mixed = (mixed ^ b ^ (table->seed << 17)) * 0xd6e8feb86659fd93ull;
-    return mixed >> 32 ^ mixed;
+    uint64_t words[4], mixed = table->seed;
+    memcpy(words, key32, 32);
+    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
+        mixed = (mixed ^ words[i]) * 0x9e3779b97f4a7c15ull;
+        mixed ^= mixed >> 32;
+    }
+    return mixed * 0xd6e8feb86659fd93ull >> 16 ^ mixed;
 }
 
 void table_init(struct table *table, uint64_t seed)

@@ -88,3 +88,25 @@ Test(cache, table_agrees_with_a_plain_array)
     }
     table_free(&table);
 }
+
+/* Addresses that somebody chose differ in few bytes, wherever these stand in the key. */
+Test(cache, keys_that_are_alike_do_not_pile_up_in_a_table)
+{
+    enum { COUNT = 1024 };
+    static uint8_t keys[COUNT][32];
+    for (size_t at = 0; at < 31; at++) {
+        struct table table;
+        size_t moved = 0;
+        table_init(&table, 7);
+        memset(keys, 0, sizeof keys);
+        for (size_t i = 0; i < COUNT; i++) {
+            be_write(keys[i] + at, 2, i);
+            cr_assert_eq(table_put(&table, keys[i], keys[i]), NULL);
+        }
+        for (size_t i = 0; i < table.capacity; i++)
+            if (table.slots[i].value != NULL)
+                moved += ((i - table.slots[i].hash) & (table.capacity - 1)) > 32;
+        cr_assert_lt(moved, COUNT / 64, "byte %zu: %zu are far from their place", at, moved);
+        table_free(&table);
+    }
+}
