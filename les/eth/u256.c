@@ -90,15 +90,15 @@ static size_t words_used(const uint64_t *words, size_t count)
 
 /* Division by multiplication: Moeller and Granlund, Improved division by invariant integers (2011).
  * d is normalised: its highest bit is set. The result is floor((2^128 - 1) / d) - 2^64. */
-static uint64_t reciprocal(uint64_t d)
+static inline uint64_t reciprocal(uint64_t d)
 {
-    uint64_t v0 = 0x7fd00u / (uint32_t)(d >> 55), d40 = (d >> 24) + 1;
-    uint64_t v1 = (v0 << 11) - (v0 * v0 * d40 >> 40) - 1;
-    uint64_t v2 = (v1 << 13) + (v1 * ((1ull << 60) - v1 * d40) >> 47);
-    uint64_t odd = d & 1, half = (d >> 1) + odd;
-    uint64_t e = (v2 >> 1 & -odd) - v2 * half;
-    uint64_t v3 = (v2 << 31) + ((uint64_t)((WIDE)v2 * e >> 64) >> 1);
-    return v3 - (uint64_t)(((WIDE)v3 * d + d) >> 64) - d;
+#ifdef __x86_64__
+    uint64_t quotient, rest; /* the compiler would call a function for 128 bits by 64 */
+    __asm__("divq %4" : "=a"(quotient), "=d"(rest) : "a"(UINT64_MAX), "d"(~d), "r"(d) : "cc");
+    return quotient;
+#else
+    return (uint64_t)(((WIDE)~d << 64 | UINT64_MAX) / d);
+#endif
 }
 
 /* The same for d1:d0 with d1 normalised: floor((2^192 - 1) / d1:d0) - 2^64. */
