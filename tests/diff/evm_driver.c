@@ -1,10 +1,12 @@
 /* Runs transactions that another program makes up, for comparison with another implementation
  * (tests/e2e/evm_diff.test.mjs). One case is one line of JSON on standard input:
  *
- *   {"fork": "Osaka", "env": {...}, "pre": {...}, "txs": ["0x...", ...], "detail": bool}
+ *   {"fork": "Osaka", "env": {...}, "pre": {...}, "txs": ["0x...", ...],
+ *    "traced": bool, "detail": bool}
  *
- * env and pre are those of a state test, txs signed envelopes that run one after the other, each
- * with a block's gas to itself. One line of JSON on standard output answers:
+ * traced: with a tracer that looks at every step, which must change nothing. env and pre are those
+ * of a state test, txs signed envelopes that run one after the other, each with a block's gas to
+ * itself. One line of JSON on standard output answers:
  *
  *   {"txs": [{"refused": text} or {"end", "gas", "refund", "price", "output", "logs"}],
  *    "root": hash, "state": {...} with detail}
@@ -90,6 +92,18 @@ static void add_account(void *owner, const struct evm_account *account)
     buf_free(&address);
 }
 
+struct watcher {
+    struct evm_tracer tracer;
+    uint64_t steps, gas;
+};
+
+static void on_step(struct evm_tracer *tracer, const struct evm_step *step)
+{
+    struct watcher *watcher = container_of(tracer, struct watcher, tracer);
+    watcher->steps++;
+    watcher->gas += (uint64_t)step->gas;
+}
+
 static json_t *run_case(const json_t *test, const struct crypto *crypto)
 {
     struct state_rules rules;
@@ -101,6 +115,10 @@ static json_t *run_case(const json_t *test, const struct crypto *crypto)
         exit(2);
     state_world_open(&world, &rules, json_object_get(test, "pre"), json_object_get(test, "env"),
                      crypto, evm_precompile_curves(), NULL);
+    static const struct evm_tracer_ops watching = {.on_step = on_step};
+    struct watcher watcher = {.tracer = {&watching}};
+    if (json_is_true(json_object_get(test, "traced")))
+        evm_set_tracer(world.evm, &watcher.tracer);
     json_array_foreach(json_object_get(test, "txs"), i, tx)
         json_array_append_new(txs, run_tx(&world, json_string_value(tx)));
     json_object_set_new(out, "txs", txs);

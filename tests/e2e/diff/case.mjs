@@ -101,7 +101,7 @@ function makeTarget(r, fork, world) {
 
 const TYPE_SINCE = [[0, 'Frontier'], [1, 'Berlin'], [2, 'London'], [3, 'Cancun'], [4, 'Prague']]
 
-function makeTx(r, fork, world, pre, env, nonces) {
+function makeTx(r, fork, world, pre, env, nonces, gasLimit) {
   const types = TYPE_SINCE.filter(([, first]) => r.chance(0.004) || since(fork, first)).map(([type]) => type)
   const type = r.weighted(types.map(t => [t === 0 ? 2 : t === 4 ? 3 : 1, t]))
   const sender = r.weighted([[6, SENDERS[0]], [2, SENDERS[1]], [1, SENDERS[2]], [0.3, AUTHORITIES[0]]]), key = toHex(sender.address)
@@ -111,7 +111,7 @@ function makeTx(r, fork, world, pre, env, nonces) {
   const gas = BigInt(r.weighted([[1, () => r.between(20000, 60000)], [4, () => r.between(60000, 200000)], [6, () => r.between(200000, 900000)],
     [1.5, () => r.between(1000000, 4000000)], [0.05, () => r.pick([16777216, 16777217, 30000001])]])())
   const value = r.weighted([[6, 0n], [3, BigInt(r.below(5))], [0.1, 10n ** 21n]])
-  const body = [bigToBytes(target.gas ?? gas), target.to, bigToBytes(value), target.data]
+  const body = [bigToBytes(gasLimit ?? target.gas ?? gas), target.to, bigToBytes(value), target.data]
   const accessList = makeAccessList(r, world), chainId = r.chance(0.995) ? 1n : 2n
   if (target.to.length === 0 && r.chance(0.1)) { // somebody is there already
     const there = keccak_256(RLP.encode([sender.address, bigToBytes(nonce)])).slice(12)
@@ -137,11 +137,12 @@ function makeTx(r, fork, world, pre, env, nonces) {
   return toHex(concat(head, RLP.encode([...fields, bigToBytes(BigInt(sig.recovery)), bigToBytes(sig.r), bigToBytes(sig.s)])))
 }
 
-export function makeCase(seed, onlyFork) {
+// gasLimits: instead of the ones made up, by transaction; nothing else changes.
+export function makeCase(seed, onlyFork, gasLimits = []) {
   const r = makeRandom(seed)
   const fork = onlyFork ?? r.weighted(FORKS.map((name, i) => [i < 12 ? 1 : 4, name]))
   const world = makeWorld(r, fork), pre = makeAccounts(r, fork, world), env = makeEnv(r, fork, world)
   const nonces = Object.fromEntries(Object.entries(pre).map(([address, account]) => [address, BigInt(account.nonce)]))
-  const txs = Array.from({ length: r.between(1, 3) }, () => makeTx(r, fork, world, pre, env, nonces))
+  const txs = Array.from({ length: r.between(1, 3) }, (_, i) => makeTx(r, fork, world, pre, env, nonces, gasLimits[i]))
   return { fork, env, pre, txs }
 }
