@@ -12,6 +12,15 @@ struct trace *trace_new(const struct trace_options *options)
     case TRACE_CALL:
         trace = trace_call_new(options);
         break;
+    case TRACE_PRESTATE:
+        trace = trace_prestate_new(options);
+        break;
+    case TRACE_FOUR_BYTE:
+        trace = trace_four_byte_new();
+        break;
+    case TRACE_NOOP:
+        trace = trace_noop_new();
+        break;
     }
     ASSERT(trace != NULL);
     trace->bytes_left = TRACE_BYTES_MAX;

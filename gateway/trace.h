@@ -7,11 +7,15 @@
 #define GATEWAY_TRACE_H
 
 #include "gateway/json.h"
+#include "les/eth/tx.h"
 #include "les/evm/fault.h"
 
 enum trace_kind {
-    TRACE_STRUCT, /* every step; the one without a name */
-    TRACE_CALL,   /* callTracer: every frame */
+    TRACE_STRUCT,    /* every step; the one without a name */
+    TRACE_CALL,      /* callTracer: every frame */
+    TRACE_PRESTATE,  /* prestateTracer: the state that was touched, as it was before */
+    TRACE_FOUR_BYTE, /* 4byteTracer: how often each function was called */
+    TRACE_NOOP       /* noopTracer: nothing */
 };
 
 struct trace_options {
@@ -21,10 +25,17 @@ struct trace_options {
     int64_t limit; /* bytes of steps; 0: no limit but ours */
     /* TRACE_CALL */
     bool only_top_call, with_log;
+    /* TRACE_PRESTATE; disable_storage from above too */
+    bool diff_mode, disable_code, include_empty;
 };
 
+/* A transaction that is about to run. All borrowed until trace_finish. */
 struct trace_subject {
-    uint64_t gas_limit;   /* of the transaction */
+    const struct tx *tx;
+    const struct address20 *sender, *coinbase;
+    struct evm_state *state; /* as it is before the sender pays */
+    enum evm_revision revision;
+    const struct crypto *crypto;
     uint64_t logs_before; /* of the transactions before it in the block */
 };
 
@@ -53,6 +64,9 @@ bool trace_finish(struct trace *trace, uint64_t gas_used, struct buf *out) WARN_
 
 struct trace *trace_struct_new(const struct trace_options *options);
 struct trace *trace_call_new(const struct trace_options *options);
+struct trace *trace_prestate_new(const struct trace_options *options);
+struct trace *trace_four_byte_new(void);
+struct trace *trace_noop_new(void);
 /* False: there is no room for so many bytes more. */
 bool trace_take(struct trace *trace, size_t bytes) WARN_UNUSED;
 

@@ -104,22 +104,58 @@ static bool tracer_flag(struct call *call, const struct json_t *config, const ch
     return false;
 }
 
+static void read_call_config(struct call *call, const struct json_t *config, struct trace_args *out)
+{
+    static const char type[] = "callTracerConfig";
+    out->options.only_top_call = tracer_flag(call, config, type, "onlyTopCall", out);
+    out->options.with_log = tracer_flag(call, config, type, "withLog", out);
+}
+
+static void read_prestate_config(struct call *call, const struct json_t *config,
+                                 struct trace_args *out)
+{
+    static const char type[] = "PrestateTracerConfig";
+    struct trace_options *options = &out->options;
+    options->diff_mode = tracer_flag(call, config, type, "diffMode", out);
+    options->disable_code = tracer_flag(call, config, type, "disableCode", out);
+    options->disable_storage = tracer_flag(call, config, type, "disableStorage", out);
+    options->include_empty = tracer_flag(call, config, type, "includeEmpty", out);
+    if (options->diff_mode && options->include_empty)
+        set_fault(call, out, "cannot use diffMode with includeEmpty", SPAN_EMPTY, "");
+}
+
 static void read_tracer(struct call *call, struct span name, const struct json_t *config,
                         struct trace_args *out)
 {
-    static const char type[] = "callTracerConfig";
-    if (!span_equal(name, SPAN_STR("callTracer"))) {
+    static const struct {
+        const char *name;
+        enum trace_kind kind;
+        const char *config; /* NULL: it takes none */
+        void (*read)(struct call *call, const struct json_t *config, struct trace_args *out);
+    } rows[] = {
+        {"callTracer", TRACE_CALL, "native.callTracerConfig", read_call_config},
+        {"prestateTracer", TRACE_PRESTATE, "native.PrestateTracerConfig", read_prestate_config},
+        {"4byteTracer", TRACE_FOUR_BYTE, NULL, NULL},
+        {"noopTracer", TRACE_NOOP, NULL, NULL},
+    };
+    size_t row = 0;
+    while (row < ARRAY_COUNT(rows) && !span_equal(name, SPAN_STR(rows[row].name)))
+        row++;
+    if (row == ARRAY_COUNT(rows)) {
         set_fault(call, out, "tracer not found: ", name, "");
         return;
     }
-    out->options.kind = TRACE_CALL;
-    if (json_kind(config) != JSON_KIND_OBJECT && json_kind(config) != JSON_KIND_NULL) {
-        set_fault(call, out, "json: cannot unmarshal ", SPAN_STR(go_kind(config)),
-                  " into Go value of type native.callTracerConfig");
+    out->options.kind = rows[row].kind;
+    if (rows[row].config == NULL)
+        return;
+    if (json_kind(config) == JSON_KIND_OBJECT || json_kind(config) == JSON_KIND_NULL) {
+        rows[row].read(call, config, out);
         return;
     }
-    out->options.only_top_call = tracer_flag(call, config, type, "onlyTopCall", out);
-    out->options.with_log = tracer_flag(call, config, type, "withLog", out);
+    char text[128];
+    snprintf(text, sizeof text, "json: cannot unmarshal %s into Go value of type %s",
+             go_kind(config), rows[row].config);
+    set_fault(call, out, text, SPAN_EMPTY, "");
 }
 
 static void read_timeout(struct call *call, struct span text, struct trace_args *out)

@@ -100,19 +100,20 @@ static void on_enter(struct evm_tracer *tracer, enum evm_call_kind kind, unsigne
             mem_realloc(calls->frames, calls->frames_capacity * sizeof calls->frames[0]);
     }
     size_t index = calls->frames_count++;
-    calls->frames[index] = (struct call_frame){.kind = kind,
-                                               .has_to = true,
-                                               .from = *from,
-                                               .to = *to,
-                                               .value = *value,
-                                               .gas = depth == 0 ? calls->subject.gas_limit : gas,
-                                               .input = keep(calls, input),
-                                               .parent = calls->open,
-                                               .first_call = NONE,
-                                               .last_call = NONE,
-                                               .next = NONE,
-                                               .first_log = NONE,
-                                               .last_log = NONE};
+    calls->frames[index] =
+        (struct call_frame){.kind = kind,
+                            .has_to = true,
+                            .from = *from,
+                            .to = *to,
+                            .value = *value,
+                            .gas = depth == 0 ? calls->subject.tx->gas_limit : gas,
+                            .input = keep(calls, input),
+                            .parent = calls->open,
+                            .first_call = NONE,
+                            .last_call = NONE,
+                            .next = NONE,
+                            .first_log = NONE,
+                            .last_log = NONE};
     if (calls->open != NONE) {
         struct call_frame *parent = &calls->frames[calls->open];
         *(parent->last_call == NONE ? &parent->first_call
@@ -122,18 +123,24 @@ static void on_enter(struct evm_tracer *tracer, enum evm_call_kind kind, unsigne
     calls->open = index;
 }
 
-static struct piece keep_error(struct calls *calls, enum evm_end end, size_t output_size)
+static struct piece keep_error(struct calls *calls, const struct call_frame *frame,
+                               enum evm_end end, size_t output_size)
 {
     char text[EVM_FAULT_TEXT_MAX];
+    const char *why = NULL;
     if (calls->faulted) {
         calls->faulted = false;
         return keep(calls, SPAN_STR(calls->fault.text));
     }
-    if (end != EVM_END_CODE_SIZE)
-        return keep(calls, SPAN_STR(evm_end_text(end)));
-    snprintf(text, sizeof text, "%s: code size %zu limit %d", evm_end_text(end), output_size,
-             24576);
-    return keep(calls, SPAN_STR(text));
+    if (end == EVM_END_PRECOMPILE)
+        why = evm_precompile_fault(evm_precompile_at(calls->subject.revision, &frame->to),
+                                   text_of(calls, frame->input));
+    if (end == EVM_END_CODE_SIZE) {
+        snprintf(text, sizeof text, "%s: code size %zu limit %zu", evm_end_text(end), output_size,
+                 evm_schedule(calls->subject.revision)->code_size_max);
+        why = text;
+    }
+    return keep(calls, SPAN_STR(why != NULL ? why : evm_end_text(end)));
 }
 
 static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_end end,
@@ -150,7 +157,7 @@ static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_en
     if (!frame->failed || end == EVM_END_REVERT)
         frame->output = keep(calls, output);
     if (frame->failed) {
-        frame->error = keep_error(calls, end, output.size);
+        frame->error = keep_error(calls, frame, end, output.size);
         frame->has_to = frame->kind != EVM_CREATE && frame->kind != EVM_CREATE2;
     }
     if (frame->parent != NONE)

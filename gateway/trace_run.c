@@ -120,6 +120,26 @@ static void note_too_large(struct trace_job *job)
                    TRACE_BYTES_MAX);
 }
 
+/* tx and sender live as long as the trace. A transaction that cannot be read will not run either.
+ */
+static void begin_trace(struct replay *replay, struct span envelope, struct tx *tx,
+                        struct address20 *sender)
+{
+    const struct exec_world *world = replay->world;
+    enum evm_revision revision = evm_revision_of(chainspec_fork(world->spec, &replay->job->header));
+    if (tx_decode(tx, envelope) != TX_VALID ||
+        tx_sender(sender, tx, world->crypto, revision >= EVM_HOMESTEAD) != TX_VALID)
+        return;
+    trace_begin(replay->trace,
+                &(struct trace_subject){.tx = tx,
+                                        .sender = sender,
+                                        .coinbase = &block_run_block(replay->run)->coinbase,
+                                        .state = replay->place.state,
+                                        .revision = revision,
+                                        .crypto = world->crypto,
+                                        .logs_before = replay->logs_before});
+}
+
 /* Adds a transaction, traced by replay->trace if that is not NULL. False: the block ends here. */
 static bool replay_one(struct replay *replay, size_t index)
 {
@@ -127,10 +147,10 @@ static bool replay_one(struct replay *replay, size_t index)
     struct span envelope = job->envelopes[index];
     struct trace *trace = replay->trace;
     struct tx tx;
+    struct address20 sender;
     size_t logs;
-    if (trace != NULL && tx_decode(&tx, envelope) == TX_VALID)
-        trace_begin(trace, &(struct trace_subject){.gas_limit = tx.gas_limit,
-                                                   .logs_before = replay->logs_before});
+    if (trace != NULL)
+        begin_trace(replay, envelope, &tx, &sender);
     block_run_trace(replay->run, trace != NULL ? &trace->evm : NULL);
     enum block_fault fault = block_run_add(replay->run, envelope);
     if (fault != BLOCK_FAULT_NONE) {
@@ -236,7 +256,12 @@ static void trace_message(struct trace_job *job, const struct exec_world *world,
     struct trace *trace = trace_new(&job->args->options);
     struct tx_result result;
     bool guessed = witness_guessed(world->witness);
-    trace_begin(trace, &(struct trace_subject){.gas_limit = message->tx.gas_limit,
+    trace_begin(trace, &(struct trace_subject){.tx = &message->tx,
+                                               .sender = &message->sender,
+                                               .coinbase = &call_run_block(run)->evm.coinbase,
+                                               .state = call_run_state(run),
+                                               .revision = call_run_block(run)->revision,
+                                               .crypto = world->crypto,
                                                .logs_before = logs_before});
     evm_set_tracer(call_run_evm(run), guessed ? NULL : &trace->evm);
     enum call_got got = call_run_message(run, message, &CALL_LENIENCY, &result, &job->error);

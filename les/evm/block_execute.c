@@ -139,6 +139,11 @@ struct evm_state *block_run_state(struct block_run *run)
     return run->state;
 }
 
+const struct evm_block *block_run_block(const struct block_run *run)
+{
+    return &run->block;
+}
+
 void block_run_trace(struct block_run *run, struct evm_tracer *tracer)
 {
     run->tracer = tracer;

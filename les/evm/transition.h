@@ -176,6 +176,7 @@ enum block_fault block_run_took(struct block_run *run, enum tx_type type,
 enum block_fault block_run_close(struct block_run *run, struct span uncles,
                                  struct span withdrawals) WARN_UNUSED;
 struct evm_state *block_run_state(struct block_run *run);
+const struct evm_block *block_run_block(const struct block_run *run);
 /* Sees the transactions that are added from now on, nothing else; NULL: nobody. */
 void block_run_trace(struct block_run *run, struct evm_tracer *tracer);
 void block_run_free(struct block_run *run);

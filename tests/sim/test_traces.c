@@ -50,26 +50,31 @@ static bool on_lie(void *owner, unsigned code, struct buf *payload)
 Test(traces, are_right_when_two_of_three_servers_lie)
 {
     static const unsigned blocks[] = {2, 14, 29, HEAD};
-    char *truths[ARRAY_COUNT(blocks)][2];
-    uint64_t asked = 0;
-    struct sim *sim = start(5, 3);
-    for (size_t i = 0; i < 2 * ARRAY_COUNT(blocks); i++) {
-        truths[i / 2][i % 2] = mem_strdup(trace_block(sim, blocks[i / 2], CONFIGS[i % 2]));
-        cr_assert(strstr(truths[i / 2][i % 2], "\"result\":[") != NULL, "%s", truths[i / 2][i % 2]);
-    }
-    sim_stop_light(sim);
-    sim_start_light(sim, 3, 66);
-    sim_wait_head(sim, HEAD, 5000);
-    sim_set_tamper(sim, 0, on_lie, &asked);
-    sim_set_tamper(sim, 1, on_lie, &asked);
-    for (size_t i = 0; i < 2 * ARRAY_COUNT(blocks); i++) {
-        cr_assert_str_eq(trace_block(sim, blocks[i / 2], CONFIGS[i % 2]), truths[i / 2][i % 2],
-                         "%s", sim_log(sim));
-        mem_free(truths[i / 2][i % 2]);
+    uint64_t asked = 0, lies = 0;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        char *truths[ARRAY_COUNT(blocks)][2];
+        struct sim *sim = start(seed, 3);
+        for (size_t i = 0; i < 2 * ARRAY_COUNT(blocks); i++) {
+            char **truth = &truths[i / 2][i % 2];
+            *truth = mem_strdup(trace_block(sim, blocks[i / 2], CONFIGS[i % 2]));
+            cr_assert(strstr(*truth, "\"result\":[") != NULL, "%s", *truth);
+        }
+        sim_stop_light(sim);
+        sim_start_light(sim, 3, 66);
+        sim_wait_head(sim, HEAD, 5000);
+        sim_set_tamper(sim, 0, on_lie, &asked);
+        sim_set_tamper(sim, 1, on_lie, &asked);
+        for (size_t i = 0; i < 2 * ARRAY_COUNT(blocks); i++) {
+            char *truth = truths[i / 2][i % 2];
+            cr_assert_str_eq(trace_block(sim, blocks[i / 2], CONFIGS[i % 2]), truth, "%s",
+                             sim_log(sim));
+            mem_free(truth);
+        }
+        lies += sim_lies(sim);
+        sim_free(sim);
     }
     cr_assert_gt(asked, 0, "no liar was asked");
-    cr_assert_gt(sim_lies(sim), 0);
-    sim_free(sim);
+    cr_assert_gt(lies, 0);
 }
 
 /* ---- a transaction by itself is what it is in its block ---- */

@@ -1,6 +1,7 @@
 /* The tracers of debug_trace*, on small programs: what they write, to the byte. */
 #include "gateway/trace_args.h"
 #include "les/base/limits.h"
+#include "les/eth/keccak.h"
 #include "tests/fixture/fixture.h"
 
 #include <criterion/criterion.h>
@@ -11,7 +12,8 @@ TestSuite(trace, .fini = fixture_leak_gate);
 
 enum { GAS = 1000000 };
 static const struct address20 contract = {{[19] = 0xc0}}, other = {{[19] = 0xc1}},
-                              third = {{[19] = 0xc2}}, caller = {{[19] = 0xee}};
+                              third = {{[19] = 0xc2}}, caller = {{[19] = 0xee}},
+                              miner = {{[19] = 0xdd}};
 #define CONTRACT "\"0x00000000000000000000000000000000000000c0\""
 #define OTHER    "\"0x00000000000000000000000000000000000000c1\""
 #define CALLER   "\"0x00000000000000000000000000000000000000ee\""
@@ -24,6 +26,7 @@ struct world {
     enum evm_revision revision;
     struct trace *trace;
     struct evm_result result;
+    struct tx tx;
     struct buf out;
 };
 
@@ -104,7 +107,14 @@ static void run(struct world *world, bool create, const char *input, uint64_t ga
     (void)evm_state_warm_account(world->state, account);
     evm_set_block(evm, &block);
     evm_set_tx(evm, &tx);
-    trace_begin(world->trace, &(struct trace_subject){.gas_limit = gas + 21000, .logs_before = 5});
+    world->tx = (struct tx){.gas_limit = gas + 21000, .has_to = !create, .to = contract};
+    trace_begin(world->trace, &(struct trace_subject){.tx = &world->tx,
+                                                      .sender = &caller,
+                                                      .coinbase = &miner,
+                                                      .state = world->state,
+                                                      .revision = world->revision,
+                                                      .crypto = world->crypto,
+                                                      .logs_before = 5});
     evm_run(evm, &message, &world->result);
     buf_clear(&world->out);
     cr_assert(trace_finish(world->trace, 21000 + gas - world->result.gas_left, &world->out));
@@ -560,6 +570,7 @@ Test(trace, frames_say_how_they_failed_as_go_ethereum_does)
     expect_error(PUSH_MAX "51", "gas uint64 overflow");
     expect_error("60205f5f3e", "return data out of bounds");
     expect_error("5f5f5f5f61ffff60c15af1", "insufficient balance for transfer");
+    expect_error("5f5f60015f60096161a8fa", "invalid input length");
     expect_error("5f5f5f5f5f60066050f1", "out of gas"); /* bn254 addition costs 150 */
 }
 
@@ -615,6 +626,127 @@ Test(trace, a_creation_shows_its_code_and_its_address)
                    "\"input\":\"0x60aa5f5360015ff3\",\"output\":\"0xaa\",\"value\":\"0x0\","
                    "\"type\":\"CREATE\"}");
     world_end(&world);
+}
+
+/* ---- prestateTracer ---- */
+
+#define MINER "\"0x00000000000000000000000000000000000000dd\""
+/* reads slot 1 and the balance of other, clears slot 2 */
+#define TOUCHING                                                                                   \
+    "600154"                                                                                       \
+    "50"                                                                                           \
+    "60c131"                                                                                       \
+    "50"                                                                                           \
+    "5f600255"
+
+static void add_contract(struct buf *out, const char *code_hex, const char *storage)
+{
+    struct buf code = fixture_hex(code_hex);
+    struct hash32 hash;
+    keccak256(&hash, buf_span(&code));
+    buf_add_str(out, CONTRACT ":{\"balance\":\"0x3e8\",\"code\":\"");
+    buf_add_hex0x(out, buf_span(&code));
+    buf_add_str(out, "\",\"codeHash\":\"");
+    buf_add_hex0x(out, SPAN(hash.bytes, 32));
+    buf_printf(out, "\",\"nonce\":1,\"storage\":{%s}}", storage);
+    buf_free(&code);
+}
+
+static void trace_touching(struct world *world, const struct trace_options *options, uint64_t gas)
+{
+    world_start(world, EVM_PRAGUE, options);
+    place_code(world, &contract, TOUCHING);
+    place_code(world, &other, "00");
+    place_slot(world, 1, 7);
+    place_slot(world, 2, 9);
+    run(world, false, "", gas);
+}
+
+Test(trace, the_state_that_was_touched_as_it_was_before)
+{
+    struct world world;
+    struct buf want = {0};
+    trace_touching(&world, &(struct trace_options){.kind = TRACE_PRESTATE}, GAS);
+    buf_add_u8(&want, '{');
+    add_contract(&want, TOUCHING, WORD("1") ":" WORD("7") "," WORD("2") ":" WORD("9"));
+    buf_add_str(&want,
+                "," OTHER ":{\"balance\":\"0x0\",\"code\":\"0x00\",\"codeHash\":"
+                "\"0xbc36789e7a1e281436464229828f817d6612f7b477d66591ff96a9e064bcc98a\"}," CALLER
+                ":{\"balance\":\"0x3e8\"}}");
+    buf_add_u8(&want, 0);
+    expect(&world, (const char *)want.data);
+    buf_free(&want);
+    world_end(&world);
+}
+
+Test(trace, empty_accounts_code_and_storage_as_it_is_wished)
+{
+    struct world world;
+    trace_touching(&world,
+                   &(struct trace_options){.kind = TRACE_PRESTATE,
+                                           .include_empty = true,
+                                           .disable_code = true,
+                                           .disable_storage = true},
+                   GAS);
+    const char *text = (buf_add_u8(&world.out, 0), (const char *)world.out.data);
+    cr_assert_not_null(strstr(text, MINER ":{\"balance\":\"0x0\"}"), "%s", text);
+    cr_assert_null(strstr(text, "\"code\":"), "%s", text);
+    cr_assert_null(strstr(text, "\"storage\":"), "%s", text);
+    world_end(&world);
+}
+
+/* An account that is not there has no hash of code afterwards: so go-ethereum shows it. */
+Test(trace, what_changed_before_and_after)
+{
+    struct world world;
+    struct buf want = {0};
+    trace_touching(&world, &(struct trace_options){.kind = TRACE_PRESTATE, .diff_mode = true}, GAS);
+    buf_add_str(&want, "{\"post\":{" CONTRACT ":{}," MINER ":{\"codeHash\":" WORD("0") "}},"
+                                                                                       "\"pre\":{");
+    add_contract(&want, TOUCHING, WORD("2") ":" WORD("9"));
+    buf_add_str(&want, "}}");
+    buf_add_u8(&want, 0);
+    expect(&world, (const char *)want.data);
+    buf_free(&want);
+    world_end(&world);
+}
+
+/* 2,103 gas pay for slot 1 and no more: the rest of the program touches nothing. */
+Test(trace, a_step_that_was_too_dear_touched_nothing)
+{
+    struct world world;
+    struct buf want = {0};
+    trace_touching(&world, &(struct trace_options){.kind = TRACE_PRESTATE}, 2200);
+    buf_add_u8(&want, '{');
+    add_contract(&want, TOUCHING, WORD("1") ":" WORD("7"));
+    buf_add_str(&want, "," CALLER ":{\"balance\":\"0x3e8\"}}");
+    buf_add_u8(&want, 0);
+    expect(&world, (const char *)want.data);
+    buf_free(&want);
+    world_end(&world);
+}
+
+/* ---- 4byteTracer, noopTracer ---- */
+
+Test(trace, selectors_are_counted_with_the_size_of_their_arguments)
+{
+    struct world world;
+    world_start(&world, EVM_PRAGUE, &(struct trace_options){.kind = TRACE_FOUR_BYTE});
+    /* four bytes of zero and 0, 0 and 32 bytes more, to other; then to the identity precompile */
+    place_code(&world, &contract,
+               "5f5f60045f5f60c1612710f1"
+               "5f5f60045f60c1612710fa"
+               "5f5f60245f60c1612710f4"
+               "5f5f60045f6004612710fa"
+               "5f5f60035f60c1612710fa");
+    run(&world, false, "a9059cbb00", GAS);
+    expect(&world, "{\"0x00000000-0\":2,\"0x00000000-32\":1,\"0xa9059cbb-1\":1}");
+    world_end(&world);
+}
+
+Test(trace, noop_says_nothing)
+{
+    expect_trace(EVM_PRAGUE, &(struct trace_options){.kind = TRACE_NOOP}, "60016002", "{}");
 }
 
 /* ---- durations ---- */
