@@ -199,8 +199,13 @@ static void replay_block(struct replay *replay, struct trace *trace)
         if (replay->trace != NULL && job->error.code == 0 && !put_result(replay, i))
             return;
     }
-    if (job->whole_block)
-        json_put_array_end(&job->out);
+    if (!job->whole_block)
+        return;
+    json_put_array_end(&job->out);
+    if (replay->outcome.gas_used != job->header.gas_used && job->error.code == 0)
+        call_error_set(
+            &job->error, RPC_INTERNAL, "tracing failed: the block used %llu gas here and not %llu",
+            (unsigned long long)replay->outcome.gas_used, (unsigned long long)job->header.gas_used);
 }
 
 void trace_run_block(struct exec_job *exec_job, const struct exec_world *world)

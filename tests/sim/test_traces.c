@@ -33,7 +33,9 @@ static const char *trace_block(struct sim *sim, unsigned number, const char *con
 }
 
 static const char *const CONFIGS[] = {
-    "{}", "{\"tracer\":\"callTracer\",\"tracerConfig\":{\"withLog\":true}}"};
+    "{}", "{\"tracer\":\"callTracer\",\"tracerConfig\":{\"withLog\":true}}",
+    "{\"tracer\":\"prestateTracer\",\"tracerConfig\":{\"diffMode\":true}}",
+    "{\"tracer\":\"4byteTracer\"}"};
 
 /* ---- lies ---- */
 
@@ -104,7 +106,7 @@ Test(traces, of_a_transaction_are_those_of_its_block)
     struct sim *sim = start(6, 1);
     size_t count = 0;
     for (unsigned number = 1; number <= HEAD; number += number < 20 ? 3 : 1)
-        count += compare_transactions(sim, number, CONFIGS[1]);
+        count += compare_transactions(sim, number, CONFIGS[1 + number % 3]);
     cr_assert_gt(count, 50);
     cr_assert_eq(sim_lies(sim), 0, "%s", sim_log(sim));
     sim_free(sim);
