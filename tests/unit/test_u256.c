@@ -1,4 +1,5 @@
 #include "les/eth/u256.h"
+#include "les/evm/words.h"
 #include "tests/fixture/fixture.h"
 
 #include <criterion/criterion.h>
@@ -184,6 +185,73 @@ Test(u256, powers_add_in_the_exponent)
     struct u256 out, one = small(1);
     u256_exp(&out, &zero, &zero);
     expect(&out, &one, "0^0");
+}
+
+Test(u256, powers_of_powers_of_two_are_repeated_products)
+{
+    for (unsigned base_bits = 0; base_bits < 256; base_bits += 3) {
+        struct u256 base, product = small(1), power, one = small(1);
+        u256_shl(&base, &one, base_bits);
+        for (unsigned e = 0; e < 260; e++) {
+            struct u256 exponent = small(e);
+            u256_exp(&power, &base, &exponent);
+            expect(&power, &product, "(2^k)^e");
+            (void)u256_mul(&product, &product, &base);
+        }
+        u256_exp(&power, &base, &max);
+        expect(&power, base_bits == 0 ? &one : &zero, "an exponent of many words");
+    }
+}
+
+/* Both are on a stack of two words: stack[1] is the top. */
+static void expect_on_stack(void (*op)(struct u256 *top), const struct u256 *top,
+                            const struct u256 *below, const struct u256 *wanted, const char *what)
+{
+    struct u256 stack[2] = {*below, *top};
+    op(&stack[1]);
+    expect(&stack[0], wanted, what);
+}
+
+static void on_byte(struct u256 *out, const struct u256 *index, const struct u256 *a)
+{
+    uint8_t bytes[32];
+    u256_to_be32(bytes, a);
+    *out = small(u256_fits_u64(index) && index->words[0] < 32 ? bytes[index->words[0]] : 0);
+}
+
+Test(u256, the_instructions_in_line_agree_with_the_functions)
+{
+    uint64_t seed = fixture_seed();
+    for (int i = 0; i < ROUNDS; i++) {
+        struct u256 a = random_word(&seed), b = random_word(&seed), out, flag;
+        struct u256 count = small(fixture_random_below(&seed, 300));
+        unsigned bits = (unsigned)count.words[0];
+        if (fixture_random_below(&seed, 4) == 0)
+            b = a;
+        (void)u256_mul(&out, &a, &b);
+        expect_on_stack(op_MUL, &a, &b, &out, "MUL");
+        flag = small(u256_compare(&a, &b) < 0);
+        expect_on_stack(op_LT, &a, &b, &flag, "LT");
+        flag = small(u256_compare(&a, &b) > 0);
+        expect_on_stack(op_GT, &a, &b, &flag, "GT");
+        flag = small(u256_scompare(&a, &b) < 0);
+        expect_on_stack(op_SLT, &a, &b, &flag, "SLT");
+        flag = small(u256_scompare(&a, &b) > 0);
+        expect_on_stack(op_SGT, &a, &b, &flag, "SGT");
+        u256_shl(&out, &a, bits);
+        expect_on_stack(op_SHL, &count, &a, &out, "SHL");
+        u256_shr(&out, &a, bits);
+        expect_on_stack(op_SHR, &count, &a, &out, "SHR");
+        u256_sar(&out, &a, bits);
+        expect_on_stack(op_SAR, &count, &a, &out, "SAR");
+        count = small(fixture_random_below(&seed, 34));
+        u256_signextend(&out, &count, &a);
+        expect_on_stack(op_SIGNEXTEND, &count, &a, &out, "SIGNEXTEND");
+        on_byte(&out, &count, &a);
+        expect_on_stack(op_BYTE, &count, &a, &out, "BYTE");
+        u256_signextend(&out, &b, &a);
+        expect_on_stack(op_SIGNEXTEND, &b, &a, &out, "SIGNEXTEND by any word");
+    }
 }
 
 Test(u256, shifts_are_products_and_quotients_by_powers_of_two)
