@@ -73,6 +73,37 @@ test('what go-ethereum recorded comes out to the byte', needShared, async (t) =>
     assert.notEqual(await at({ txIndex: '0x1' }), await at({ txIndex: '0x0' }))
   })
 
+  await t.test('prestateTracer shows the state before the first transaction, and after the last one', async () => {
+    const stateOf = async (address, slots, block) => {
+      const get = (method, ...params) => rpc(gate.url, method, [address, ...params, block])
+      const [balance, nonce, code] = await Promise.all([get('eth_getBalance'), get('eth_getTransactionCount'), get('eth_getCode')])
+      const storage = await Promise.all(slots.map(async (slot) => [slot, await get('eth_getStorageAt', slot)]))
+      return { balance, nonce: Number(nonce), code, storage: Object.fromEntries(storage) }
+    }
+    const head = Number(await rpc(gate.url, 'eth_blockNumber', []))
+    let accounts = 0
+    for (let number = 1; number <= head; number++) {
+      const block = await rpc(gate.url, 'eth_getBlockByNumber', [hex(number), false])
+      if (block.transactions.length === 0) continue
+      const before = await rpc(gate.url, 'debug_traceTransaction', [block.transactions[0], { tracer: 'prestateTracer' }])
+      for (const [address, seen] of Object.entries(before)) {
+        if (/^0x0000/.test(address)) continue // the contracts of system calls, which run before it
+        const { codeHash, ...shown } = { nonce: 0, code: '0x', storage: {}, ...seen }
+        assert.deepEqual(shown, await stateOf(address, Object.keys(shown.storage), hex(number - 1)), `${number} ${address}`)
+        accounts++
+      }
+      const { post } = await rpc(gate.url, 'debug_traceTransaction', [block.transactions.at(-1), { tracer: 'prestateTracer', tracerConfig: { diffMode: true } }])
+      const paid = [block.miner, ...(block.withdrawals ?? []).map((one) => one.address)] // after the last transaction
+      for (const [address, { codeHash, ...changed }] of Object.entries(post)) {
+        if (paid.includes(address)) delete changed.balance
+        const now = await stateOf(address, Object.keys(changed.storage ?? {}), hex(number))
+        assert.deepEqual({ ...now, ...changed }, now, `${number} ${address}`)
+        accounts++
+      }
+    }
+    assert.ok(accounts > 100)
+  })
+
   await t.test('what cannot be traced is refused in the words of go-ethereum', async () => {
     const refused = async (method, params, code, message) =>
       assert.deepEqual((await call(gate.url, method, params)).error, { code, message }, `${method} ${JSON.stringify(params)}`)
