@@ -296,5 +296,18 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define FULL_CHECK_MS            5000
 #define FULL_URL_MAX             1024
 _Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send queue");
+/* ... as a chain to serve. */
+#define FULL_WINDOW      1024     /* headers below the head that are kept linked */
+#define FULL_CACHE_BYTES MIB(96)  /* what was verified: headers, bodies, receipts, nodes, code */
+#define FULL_NAMES_BYTES MIB(16)  /* addresses and slots by their hash, about 90,000 */
+#define FULL_FIRST_SLOTS 256      /* slots whose hash is known from the start */
+#define FULL_JOBS_MAX    4096     /* questions open; more are answered with nothing */
+#define FULL_ROUNDS_MAX  512      /* steps of one question: headers that go by parent take most */
+#define FULL_SIDE_STEPS  100      /* along blocks that are not canonical, as go-ethereum */
+#define FULL_COMPLAIN_MS 1000     /* between two lines of the log about the same kind of fault */
+#define FULL_RETRY_MS    500      /* after the way to a head was not found */
+#define FULL_TEXT_MAX    256      /* of an error of the node that is passed on */
+#define FULL_UNCLES_MAX  2        /* of one block, Yellow Paper 11.1 */
+_Static_assert(FULL_ROUNDS_MAX > 192 + FULL_SIDE_STEPS, "a run of headers takes so many steps");
 
 #endif
