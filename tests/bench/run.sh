@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the release programs and runs the benchmarks: run.sh [hot|cold|start|memory|instructions|trie|rounds|evm|precompile]; all without a name.
+# Builds the release programs and runs the benchmarks: run.sh [hot|cold|start|memory|instructions|trie|rounds|evm|precompile|trace]; all without a name.
 # Figures are ratios to a bound or a peer measured in the same run; nothing here passes or fails by time.
 # Environment: RUNS and SECONDS_EACH change how much is measured; GETH_ENODE, GETH_GENESIS and GETH_ACCOUNTS (a file of lines
 # `ADDRESS BALANCE`, both 0x...) add a go-ethereum LES server to `cold`; BENCH_BUILD names a finished build to measure instead.
