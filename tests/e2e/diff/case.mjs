@@ -4,7 +4,7 @@ import { keccak_256 } from '@noble/hashes/sha3'
 import { RLP } from '@ethereumjs/rlp'
 
 import { bigHex, bigToBytes, concat, fromHex, toHex, word } from './hex.mjs'
-import { FORKS, initcode, program, since, soup } from './program.mjs'
+import { FORKS, helper, initcode, program, since, soup } from './program.mjs'
 import { precompileInput, PRECOMPILES } from './precompiles.mjs'
 import { makeRandom } from './random.mjs'
 
@@ -14,7 +14,8 @@ const keyPair = i => {
 }
 export const SENDERS = [0, 1, 2].map(keyPair)
 const AUTHORITIES = [10, 11, 12].map(keyPair)
-const CONTRACTS = [0, 1, 2, 3, 4].map(i => Uint8Array.of(...new Uint8Array(18).fill(0xc0), 0, i))
+const CONTRACTS = [0, 1, 2, 3, 4, 5, 6, 7].map(i => Uint8Array.of(...new Uint8Array(18).fill(0xc0), 0, i))
+const HELPERS = CONTRACTS.slice(4)
 const NOBODY = Uint8Array.of(...new Uint8Array(18).fill(0xab), 0, 1)
 const COINBASE = Uint8Array.of(...new Uint8Array(18).fill(0xcb), 0, 2)
 
@@ -26,7 +27,7 @@ function signDigest(digest, secret) {
 }
 
 function makeWorld(r, fork) {
-  const addresses = [...CONTRACTS, ...CONTRACTS, SENDERS[0].address, SENDERS[1].address, NOBODY, COINBASE]
+  const addresses = [...CONTRACTS, ...CONTRACTS, ...HELPERS, SENDERS[0].address, SENDERS[1].address, NOBODY, COINBASE]
   if (since(fork, 'Prague')) addresses.push(...AUTHORITIES.map(a => a.address))
   return { addresses, number: BigInt(r.between(0, 3) * 300 + r.below(10) + 1) }
 }
@@ -39,7 +40,7 @@ function makeAccounts(r, fork, world) {
     if (r.chance(0.05)) continue
     const storage = {}
     for (let i = r.below(5); i > 0; i--) storage[toHex(word(BigInt(r.below(5))))] = toHex(word(r.chance(0.8) ? BigInt(r.between(1, 3)) : BigInt(toHex(r.bytes(32))) | 1n))
-    pre[toHex(address)] = { nonce: r.chance(0.97) ? '0x1' : '0xfffffffffffffffe', balance: bigHex(BigInt(r.below(10))), code: toHex(program(r, fork, world)), storage }
+    pre[toHex(address)] = { nonce: r.chance(0.97) ? '0x1' : '0xfffffffffffffffe', balance: bigHex(BigInt(r.below(10))), code: toHex(HELPERS.includes(address) ? helper(r, fork, world) : program(r, fork, world)), storage }
   }
   if (r.chance(0.3)) pre[toHex(COINBASE)] = { nonce: '0x0', balance: '0x5', code: '0x', storage: {} }
   if (since(fork, 'Prague')) {

@@ -33,6 +33,7 @@ export class Program {
   // world: addresses (list of 20-byte arrays) to talk to. size: statements.
   constructor(random, fork, world, nesting = 0) {
     Object.assign(this, { random, fork, world, nesting, code: [], depth: 0, labels: [], patches: [], data: [] })
+    this.quiet = random.chance(0.3) // writes nothing by itself, so that it gets somewhere in a static call
   }
 
   emit(...bytes) { this.code.push(...bytes) }
@@ -150,7 +151,7 @@ export class Program {
   storage() {
     const r = this.random, key = () => this.push(r.chance(0.9) ? BigInt(r.below(5)) : this.value())
     const transient = since(this.fork, 'Cancun') && r.chance(0.3)
-    if (r.chance(0.6)) {
+    if (!this.quiet && r.chance(0.6)) {
       if (r.chance(0.6)) this.push(BigInt(r.below(3)))
       else this.need(1)
       key()
@@ -196,7 +197,7 @@ export class Program {
   aftermath() {
     const r = this.random
     if (since(this.fork, 'Byzantium') && r.chance(0.5)) this.returnData()
-    if (r.chance(0.4)) {
+    if (!this.quiet && r.chance(0.4)) {
       this.push(BigInt(r.below(5)))
       this.op(0x55, 2, 0)
     }
@@ -283,7 +284,7 @@ export class Program {
     const r = this.random
     r.weighted([
       [5, () => { this.push(this.size()); this.push(this.offset()); this.op(0xf3, 2, 0) }],
-      [since(this.fork, 'Byzantium') ? 2 : 0, () => { this.push(this.size()); this.push(this.offset()); this.op(0xfd, 2, 0) }],
+      [since(this.fork, 'Byzantium') ? 3 : 0, () => { this.push(this.size()); this.push(this.offset()); this.op(0xfd, 2, 0) }],
       [2, () => this.emit(0x00)],
       [1.5, () => { this.address(); this.op(0xff, 1, 0) }],
       [0.5, () => this.emit(0xfe)],
@@ -302,11 +303,11 @@ export class Program {
     this.depth = Math.max(0, this.depth)
   }
   block(budget) {
-    const r = this.random, inner = Math.floor(budget / 3), deep = this.nesting < 2 ? 1 : 0
+    const r = this.random, inner = Math.floor(budget / 3), writes = this.quiet ? 0 : 1, deep = this.nesting < 2 ? writes : 0
     for (let i = 0; i < budget; i++)
       r.weighted([
         [8, () => this.arithmetic()], [4, () => this.stack()], [7, () => this.memory()], [7, () => this.storage()], [4, () => this.environment()],
-        [3, () => this.account()], [1.5, () => this.log()], [4, () => this.call()], [3, () => this.precompile()], [0.2, () => this.sweep()], [1.5 * deep, () => this.create()],
+        [3, () => this.account()], [1.5 * writes, () => this.log()], [4, () => this.call()], [3, () => this.precompile()], [0.2 * writes, () => this.sweep()], [1.5 * deep, () => this.create()],
         [inner > 0 ? 1.5 : 0, () => this.branch(inner)], [inner > 0 ? 1 : 0, () => this.loop(inner)], [0.2, () => this.surprise()],
         [0.2, () => this.end()],
       ])()
@@ -332,6 +333,25 @@ export function program(random, fork, world, nesting = 0) {
   const code = made.finish()
   if (random.chance(0.05)) for (let i = random.between(1, 4); i > 0; i--) code[random.below(code.length)] = random.below(256)
   return code
+}
+
+// Short code for others to call: it changes or reads something, calls on or not, and comes to its end or not.
+export function helper(random, fork, world) {
+  const made = new Program(random, fork, world, 2)
+  made.quiet = random.chance(0.25)
+  for (let i = random.between(1, 3); i > 0; i--)
+    random.weighted([[5, () => made.storage()], [1, () => made.log()], [4, () => made.call()], [0.5, () => made.account()]])()
+  if (random.chance(0.3)) {
+    made.need(1) // tells what it saw
+    made.push(0n)
+    made.op(0x52, 2, 0)
+    made.push(32n)
+    made.push(0n)
+    made.op(since(fork, 'Byzantium') && random.chance(0.5) ? 0xfd : 0xf3, 2, 0)
+  } else {
+    random.weighted([[4, () => made.emit(0x00)], [4, () => made.emit(0x60, 0, 0x60, 0, 0xfd)], [1, () => made.emit(0xfe)], [1, () => made.end()]])()
+  }
+  return made.finish()
 }
 
 // Bytes with a taste for instructions that do something.
