@@ -54,9 +54,7 @@ class Anvil {
   name = 'revm'
 
   async start() {
-    const wrapper = createRequire(path.join(e2e, 'package.json')).resolve('@foundry-rs/anvil/package.json')
-    const platform = `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`
-    const file = createRequire(wrapper).resolve(`@foundry-rs/anvil-${platform}/bin/anvil`)
+    const file = createRequire(path.join(e2e, 'package.json')).resolve('@foundry-rs/anvil-linux-amd64/bin/anvil')
     this.program = new Program(file, ['--port', '0', '--hardfork', 'prague', '--gas-limit', String(GAS * 4n), '--accounts', '1', '--no-mining'])
     this.url = `http://${await this.program.line(/^Listening on (\S+)/m)}`
     return this
