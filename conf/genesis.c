@@ -463,10 +463,17 @@ static void sort_accounts(struct genesis *genesis)
     mem_free(rows);
 }
 
-static bool read_alloc(struct reader *reader, json_t *alloc, struct genesis *genesis)
+static bool read_alloc(struct reader *reader, const json_t *root, struct genesis *genesis)
 {
     const char *address;
-    json_t *value;
+    json_t *value, *alloc = json_object_get(root, "alloc");
+    const json_t *state_hash = member(root, "stateHash");
+    genesis->has_state_hash = state_hash != NULL;
+    if (state_hash != NULL) {
+        if (json_object_size(alloc) > 0)
+            return fail(reader, "stateHash", "stands in the place of alloc: not both");
+        return read_fixed(reader, "stateHash", state_hash, genesis->state_hash.bytes, 32);
+    }
     if (!json_is_object(alloc))
         return fail(reader, "alloc", "missing or not an object");
     genesis->accounts = mem_alloc((json_object_size(alloc) + 1) * sizeof *genesis->accounts);
@@ -530,8 +537,7 @@ enum status genesis_parse(struct genesis **out, struct span json, const char *na
     struct genesis *genesis = mem_alloc(sizeof *genesis);
     bool good = json_is_object(root) || fail(&reader, "the whole", "not an object");
     good = good && read_config(&reader, json_object_get(root, "config"), &genesis->spec) &&
-           read_header(&reader, root, genesis) &&
-           read_alloc(&reader, json_object_get(root, "alloc"), genesis);
+           read_header(&reader, root, genesis) && read_alloc(&reader, root, genesis);
     json_decref(root);
     if (!good) {
         genesis_free(genesis);
@@ -637,6 +643,8 @@ void genesis_build(struct genesis *genesis, struct node_store *store)
         buf_free(&leaf);
     }
     trie_commit(trie, &genesis->header.state_root);
+    if (genesis->has_state_hash)
+        genesis->header.state_root = genesis->state_hash;
     trie_free(trie);
     if (own != NULL)
         node_store_free(own);

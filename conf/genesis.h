@@ -4,7 +4,9 @@
  * zero; hashes and addresses need their full length, an address key of alloc may lack the 0x;
  * storage keys and values may be shorter than 32 bytes. Unknown fields of `config` that end in
  * Block or Time name a fork this program does not know: they are an error unless null, because such
- * a chain cannot be followed. Other unknown fields are ignored. */
+ * a chain cannot be followed. `stateHash` (the state root, 32 bytes) may stand in the place of
+ * accounts, for chains that are only looked at: alloc is empty or missing then. Other unknown
+ * fields are ignored. */
 #ifndef CONF_GENESIS_H
 #define CONF_GENESIS_H
 
@@ -32,6 +34,8 @@ struct genesis {
     struct header header;
     struct genesis_account *accounts;
     size_t accounts_count;
+    bool has_state_hash; /* `stateHash` stands for the accounts: only the root is known */
+    struct hash32 state_hash;
 };
 
 /* Out:     *out, freed with genesis_free; NULL on failure.

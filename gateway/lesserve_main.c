@@ -3,6 +3,7 @@
 #include "conf/genesis.h"
 #include "conf/headstate.h"
 #include "gateway/nodekey.h"
+#include "gateway/serve_node.h"
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
 #include "les/node/follow.h"
@@ -34,6 +35,7 @@ struct program {
     struct discovery *discovery;
     struct devchain *devchain;
     struct follow *follow;
+    struct serve_node *node; /* instead of ledger, pool and backend */
     bool stopping;
     int exit_code;
 };
@@ -68,6 +70,18 @@ static void on_tx(void *owner, struct span envelope)
         follow_send_tx(program->follow, envelope);
 }
 
+/* Of the node or of the ledger. */
+static const struct chainspec *spec_of(const struct program *program)
+{
+    return program->node != NULL ? serve_node_spec(program->node) : &program->genesis->spec;
+}
+
+static struct les_backend *backend_of(const struct program *program)
+{
+    return program->node != NULL ? serve_node_backend(program->node)
+                                 : (struct les_backend *)&program->backend.base;
+}
+
 /* ---- shutdown ---- */
 
 static void close_all(struct program *program)
@@ -77,6 +91,8 @@ static void close_all(struct program *program)
     discovery_free(program->discovery);
     server_free(program->server);
     server_host_free(program->host);
+    serve_node_free(program->node);
+    program->node = NULL;
     program->devchain = NULL;
     program->follow = NULL;
     program->discovery = NULL;
@@ -88,6 +104,8 @@ static void close_all(struct program *program)
 static void log_served(const struct program *program)
 {
     struct server_stats stats;
+    if (program->server == NULL)
+        return; /* its node was still waited for */
     char clients[24], replies[24], bytes[24], stops[24], dropped[24];
     server_stats(program->server, &stats);
     log_write(program->log, LOG_INFO, "main", "stopping", "clients",
@@ -192,21 +210,32 @@ static bool open_ledger(struct program *program, struct buf *error)
     return true;
 }
 
+/* The chain's head when discovery starts. */
+static void head_now(const struct program *program, uint64_t *number, uint64_t *time)
+{
+    struct les_backend *backend = backend_of(program);
+    struct les_serve_head head;
+    backend->ops->head(backend, &head);
+    *number = head.block.number;
+    *time = head.time;
+}
+
 static bool open_discovery(struct program *program, const struct seckey32 *key, struct buf *error)
 {
     const struct conf_list *list = &program->conf->discovery_bootnodes;
     struct enode *bootnodes = mem_alloc((list->count + 1) * sizeof(*bootnodes));
     struct host *host = server_host_inside(program->host);
-    const struct header *head = &ledger_head(program->ledger)->header;
     struct enode self;
     const char *why = NULL;
+    uint64_t number, time;
     host_self(host, &self);
+    head_now(program, &number, &time);
     struct discovery_config config = {.do_discv4 = true,
                                       .discv4_at = self.at,
                                       .bootnodes = bootnodes,
-                                      .chain = &program->genesis->spec,
-                                      .head_number = head->number,
-                                      .head_time = head->timestamp,
+                                      .chain = spec_of(program),
+                                      .head_number = number,
+                                      .head_time = time,
                                       .serve_les = true};
     while (why == NULL && config.bootnodes_count < list->count) {
         why = enode_parse(&bootnodes[config.bootnodes_count], list->items[config.bootnodes_count]);
@@ -230,14 +259,18 @@ static bool open_discovery(struct program *program, const struct seckey32 *key, 
 static bool open_server(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
-    struct server_config config = {.spec = &program->genesis->spec, .capacity = conf->capacity};
+    struct server_config config = {.spec = spec_of(program), .capacity = conf->capacity};
     if (conf->state != NULL)
         config.recent_state = 1; /* that of the head alone */
+    if (program->node != NULL) {
+        config.recent_state = serve_node_recent_state(program->node);
+        config.plain_keys = true;
+    }
     if (nodekey_load(&config.key, program->loop, program->crypto, conf->nodekey, conf->datadir,
                      error) != STATUS_OK)
         return false;
     program->server =
-        server_new(program->loop, program->crypto, program->log, &config, &program->backend.base);
+        server_new(program->loop, program->crypto, program->log, &config, backend_of(program));
     struct server_host_config host_config = {
         .key = config.key, .client_id = CLIENT_ID, .clients_max = conf->max_peers};
     ASSERT(conf_endpoint(&host_config.listen, conf->listen));
@@ -278,6 +311,72 @@ static bool open_growth(struct program *program, struct buf *error)
                       program->ledger, &leader) == STATUS_OK;
 }
 
+/* Clients can come. */
+static void print_enode(const struct program *program)
+{
+    struct enode self;
+    char text[ENODE_TEXT_SIZE];
+    host_self(server_host_inside(program->host), &self);
+    enode_format(text, &self);
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+/* ---- over a full node: the server opens when the node's head is verified ---- */
+
+static void node_fail(struct program *program, struct span error)
+{
+    fprintf(stderr, "lesserve: %.*s\n", (int)error.size, (const char *)error.data);
+    program->exit_code = 1;
+    program->stopping = true;
+    close_all(program);
+    loop_stop(program->loop);
+}
+
+static void on_node_ready(void *owner)
+{
+    struct program *program = owner;
+    struct buf error = {0};
+    if (open_server(program, &error))
+        print_enode(program);
+    else
+        node_fail(program, buf_span(&error));
+    buf_free(&error);
+}
+
+static void on_node_head(void *owner, const struct les_serve_head *head)
+{
+    struct program *program = owner;
+    if (program->server == NULL)
+        return;
+    server_head_changed(program->server);
+    if (program->discovery != NULL)
+        discovery_set_head(program->discovery, head->block.number, head->time);
+}
+
+static void on_node_failed(void *owner, struct span why)
+{
+    node_fail(owner, why);
+}
+
+static bool open_node(struct program *program, struct buf *error)
+{
+    static const struct serve_node_events EVENTS = {
+        .on_ready = on_node_ready, .on_head = on_node_head, .on_failed = on_node_failed};
+    const struct conf_serve *conf = program->conf;
+    if (conf->chain != NULL || conf->state != NULL || conf->follow != NULL ||
+        conf->dev_period_ms > 0) {
+        buf_add_str(error, "--node excludes --chain, --state, --follow and --dev.period-ms: the "
+                           "chain is the node's");
+        return false;
+    }
+    program->node = serve_node_new(program->loop, program->log, conf, &EVENTS, program, error);
+    if (program->node == NULL)
+        return false;
+    loop_catch_signals(program->loop, on_signal, program);
+    return true;
+}
+
 static bool start(struct program *program, struct buf *error)
 {
     uint8_t seed32[32];
@@ -287,17 +386,14 @@ static bool start(struct program *program, struct buf *error)
     program->log = log_new(STDERR_FILENO, level, on_wall_s, program->loop);
     loop_random(program->loop, seed32, sizeof(seed32));
     program->crypto = crypto_new(seed32);
+    if (program->conf->node_url != NULL)
+        return open_node(program, error);
     if (!open_ledger(program, error) || !open_server(program, error) ||
         !open_growth(program, error))
         return false;
-    struct enode self;
-    char text[ENODE_TEXT_SIZE];
-    host_self(server_host_inside(program->host), &self);
-    enode_format(text, &self);
     loop_catch_signals(program->loop, on_signal,
                        program); /* whoever has read the line may stop us */
-    printf("%s\n", text);
-    fflush(stdout);
+    print_enode(program);
     return true;
 }
 
@@ -324,6 +420,11 @@ int main(int argc, char **argv)
                 (const char *)text.data, result == CONF_PRINT ? "" : "\n");
         buf_free(&text);
         return result == CONF_PRINT ? 0 : 2;
+    }
+    if (program.conf->genesis == NULL && program.conf->node_url == NULL) {
+        fprintf(stderr, "genesis is missing: give --genesis FILE, or --node URL\n");
+        conf_serve_free(program.conf);
+        return 2;
     }
     if (start(&program, &text)) {
         loop_run(program.loop);
