@@ -203,3 +203,49 @@ Test(state_commit_prop, over_proofs_the_root_is_that_over_the_whole_store)
     cr_assert_gt(runs, TURNS);
     cr_log_info("%u worlds, %zu runs", TURNS, runs);
 }
+
+/* The backend still has the slots that a wipe took away. */
+Test(state_commit_prop, a_wiped_storage_stays_empty_after_a_commit)
+{
+    struct evm_store_backend backend;
+    struct node_store *store = node_store_new();
+    struct hash32 root = EMPTY_TRIE_ROOT, again;
+    struct address20 address = address_of(1);
+    struct evm_account *account;
+    evm_store_backend_init(&backend, store, &root);
+    struct evm_state *state = evm_state_new(&backend.backend, NULL);
+    evm_state_begin(state);
+    cr_assert(evm_state_account(state, &address, &account));
+    evm_state_set_nonce(state, account, 1);
+    for (uint64_t key = 0; key < 4; key++)
+        set_slot(state, account, key, 7);
+    evm_state_end(state, true);
+    cr_assert_eq(evm_state_commit(state, store, &root), STATUS_OK);
+    evm_state_free(state);
+
+    evm_store_backend_init(&backend, store, &root);
+    state = evm_state_new(&backend.backend, NULL);
+    evm_state_begin(state);
+    cr_assert(evm_state_account(state, &address, &account));
+    evm_state_wipe(state, account);
+    set_slot(state, account, 9, 9);
+    evm_state_end(state, true);
+    again = root;
+    cr_assert_eq(evm_state_commit(state, store, &again), STATUS_OK);
+    evm_state_begin(state);
+    for (uint64_t key = 0; key < 4; key++) {
+        struct u256 key256 = u256_from_u64(key);
+        struct evm_slot *slot = evm_state_slot(state, account, &key256);
+        cr_assert(evm_state_load_slot(state, slot));
+        cr_assert(u256_is_zero(&slot->value), "slot %u", (unsigned)key);
+    }
+    /* Put back what was there: the world is as it was. */
+    set_slot(state, account, 9, 0);
+    for (uint64_t key = 0; key < 4; key++)
+        set_slot(state, account, key, 7);
+    evm_state_end(state, true);
+    cr_assert_eq(evm_state_commit(state, store, &again), STATUS_OK);
+    cr_assert(hash32_equal(&again, &root));
+    evm_state_free(state);
+    node_store_free(store);
+}
