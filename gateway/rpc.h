@@ -75,6 +75,8 @@ struct call_done call_fail_text(struct call *call, int code, struct span message
                                 struct span data); /* message may hold any byte */
 struct call_done call_failf(struct call *call, int code, const char *format, ...) PRINTF(3, 4);
 struct call_done call_pending(struct call *call, void (*on_cancel)(struct call *call));
+/* call_pending is legal again on a call that is pending, when what it waited for has come and
+ * another wait begins: then the new on_cancel takes the place of the old one. */
 
 /* What the request cost, for the log line and the metrics. */
 enum call_source {

@@ -216,7 +216,11 @@ struct call_done call_pending(struct call *call, void (*on_cancel)(struct call *
 {
     struct loop *loop = call_loop(call);
     uint64_t now_ms = loop_now_ms(loop);
-    ASSERT(call->stage == CALL_RUNNING && on_cancel != NULL);
+    ASSERT(call->stage != CALL_ENDED && on_cancel != NULL);
+    if (call->stage == CALL_PENDING) {
+        call->on_cancel = on_cancel;
+        return (struct call_done){0};
+    }
     call->stage = CALL_PENDING;
     call->on_cancel = on_cancel;
     timer_init(&call->timer, loop, on_deadline);

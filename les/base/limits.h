@@ -265,18 +265,22 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define POOL_TXS_MAX             1024 /* picking a block's transactions compares each with each */
 #define POOL_SENDER_TXS_MAX      64
 #define POOL_TX_BYTES_MAX        KIB(128)
-#define DEVCHAIN_PAYEES          64  /* accounts that its traffic pays in turn */
+#define DEVCHAIN_PAYEES          64   /* accounts that its traffic pays in turn */
+#define DEVCHAIN_SNAPSHOTS_MAX   256  /* the oldest one goes */
+#define DEVCHAIN_SLICE_US        5000 /* of blocks made at a stretch */
+#define DEVCHAIN_SLICE_BLOCKS    64
 #define FOLLOW_HEADERS_MAX       128 /* asked at once; their bodies are under way together */
 #define FOLLOW_TXS_MAX           64
 #define FOLLOW_RETRY_MS          1000
 
 /* A full node over JSON-RPC. Mainnet blocks have at most 10 MiB (EIP-7934), twice that in hex. */
-#define FULL_LINKS_MAX       4        /* HTTP connections to one node */
-#define FULL_QUEUE_MAX       8192     /* calls that wait or are under way */
-#define FULL_IN_FLIGHT_MAX   256      /* calls on a WebSocket or IPC connection */
-#define FULL_BATCH_MAX       64       /* calls in a batch; Erigon takes 100 */
-#define FULL_BATCH_BYTES_MAX KIB(512) /* after that many the next call waits for the next message  \
-                                       */
+#define FULL_LINKS_MAX     4    /* HTTP connections to one node */
+#define FULL_QUEUE_MAX     8192 /* calls that wait or are under way */
+#define FULL_IN_FLIGHT_MAX 256  /* calls on a WebSocket or IPC connection */
+#define FULL_BATCH_MAX     64   /* calls in a batch; Erigon takes 100 */
+#define FULL_BATCH_BYTES_MAX                                                                       \
+    KIB(512) /* after that many the next call waits for the next message                           \
+              */
 #define FULL_BATCH_AGAIN_MS      600000 /* a node that refused a batch is not sent one before */
 #define FULL_CALL_BYTES_MAX      MIB(4)
 #define FULL_RESPONSE_BYTES_MAX  MIB(64) /* of one message, a batch's answer included */
@@ -297,17 +301,17 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define FULL_URL_MAX             1024
 _Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send queue");
 /* ... as a chain to serve. */
-#define FULL_WINDOW      1024     /* headers below the head that are kept linked */
-#define FULL_CACHE_BYTES MIB(96)  /* what was verified: headers, bodies, receipts, nodes, code */
-#define FULL_NAMES_BYTES MIB(16)  /* addresses and slots by their hash, about 90,000 */
-#define FULL_FIRST_SLOTS 256      /* slots whose hash is known from the start */
-#define FULL_JOBS_MAX    4096     /* questions open; more are answered with nothing */
-#define FULL_ROUNDS_MAX  512      /* steps of one question: headers that go by parent take most */
-#define FULL_SIDE_STEPS  100      /* along blocks that are not canonical, as go-ethereum */
-#define FULL_COMPLAIN_MS 1000     /* between two lines of the log about the same kind of fault */
-#define FULL_RETRY_MS    500      /* after the way to a head was not found */
-#define FULL_TEXT_MAX    256      /* of an error of the node that is passed on */
-#define FULL_UNCLES_MAX  2        /* of one block, Yellow Paper 11.1 */
+#define FULL_WINDOW      1024    /* headers below the head that are kept linked */
+#define FULL_CACHE_BYTES MIB(96) /* what was verified: headers, bodies, receipts, nodes, code */
+#define FULL_NAMES_BYTES MIB(16) /* addresses and slots by their hash, about 90,000 */
+#define FULL_FIRST_SLOTS 256     /* slots whose hash is known from the start */
+#define FULL_JOBS_MAX    4096    /* questions open; more are answered with nothing */
+#define FULL_ROUNDS_MAX  512     /* steps of one question: headers that go by parent take most */
+#define FULL_SIDE_STEPS  100     /* along blocks that are not canonical, as go-ethereum */
+#define FULL_COMPLAIN_MS 1000    /* between two lines of the log about the same kind of fault */
+#define FULL_RETRY_MS    500     /* after the way to a head was not found */
+#define FULL_TEXT_MAX    256     /* of an error of the node that is passed on */
+#define FULL_UNCLES_MAX  2       /* of one block, Yellow Paper 11.1 */
 _Static_assert(FULL_ROUNDS_MAX > 192 + FULL_SIDE_STEPS, "a run of headers takes so many steps");
 
 #endif

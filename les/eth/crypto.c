@@ -11,6 +11,7 @@
 
 struct crypto {
     secp256k1_context *secp;
+    bool impersonates;
 };
 
 /* ---- secp256k1 ---- */
@@ -31,6 +32,16 @@ void crypto_free(struct crypto *crypto)
         return;
     secp256k1_context_destroy(crypto->secp);
     mem_free(crypto);
+}
+
+void crypto_impersonate(struct crypto *crypto)
+{
+    crypto->impersonates = true;
+}
+
+bool crypto_impersonates(const struct crypto *crypto)
+{
+    return crypto->impersonates;
 }
 
 static bool key_parse(const struct crypto *crypto, secp256k1_pubkey *out,

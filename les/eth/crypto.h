@@ -20,6 +20,10 @@ struct sig65 {
 struct crypto;
 struct crypto *crypto_new(const uint8_t seed32[32]);
 void crypto_free(struct crypto *crypto);
+/* For development chains alone, and before anything else uses crypto: tx_sender then takes the
+ * senders that tx_sign_as has put in place of signatures. */
+void crypto_impersonate(struct crypto *crypto);
+bool crypto_impersonates(const struct crypto *crypto);
 
 bool crypto_seckey_valid(const struct crypto *crypto, const struct seckey32 *secret) WARN_UNUSED;
 void crypto_pubkey(const struct crypto *crypto, struct pubkey64 *out,

@@ -78,6 +78,13 @@ void tx_encode(struct buf *out, const struct tx *tx);
 void tx_sign(struct buf *out, const struct tx *tx, const struct crypto *crypto,
              const struct seckey32 *secret);
 
+/* Development chains let a script send from an address whose key nobody has. Such a transaction has
+ * the sender as its r, and as its s a number that no signature has (a hash). Only where crypto was
+ * told so (crypto_impersonate) does tx_sender read it; everybody else sees a signature of somebody
+ * unknown, or an invalid one. */
+void tx_sign_as(struct buf *out, const struct tx *tx, const struct address20 *sender);
+bool tx_is_impersonated(const struct tx *tx);
+
 /* Iterate an access list: rest starts as tx->access_list. keys is the payload of a list of 32-byte
  * strings. False at the end or on malformed input; tx_decode has checked the whole list, so after
  * it false is the end. */

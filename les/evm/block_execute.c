@@ -273,7 +273,9 @@ enum block_fault block_run_add(struct block_run *run, struct span envelope)
     if (tx_sender(&sender, &tx, run->place->crypto, run->revision >= EVM_HOMESTEAD) != TX_VALID)
         return block_fail(run, BLOCK_FAULT_TX_SENDER);
     evm_set_tracer(run->evm, run->tracer);
-    outcome->refusal = tx_execute(&run->txs, &tx, &sender, NULL, &result);
+    struct tx_leniency leniency = {.any_sender = crypto_impersonates(run->place->crypto) &&
+                                                 tx_is_impersonated(&tx)};
+    outcome->refusal = tx_execute(&run->txs, &tx, &sender, &leniency, &result);
     evm_set_tracer(run->evm, NULL);
     if (outcome->refusal == TX_REFUSAL_STOPPED) {
         outcome->end = result.end;

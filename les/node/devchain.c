@@ -1,260 +1,174 @@
-#include "les/node/devchain.h"
+#include "les/node/devchain_internal.h"
 
 #include "les/base/limits.h"
 #include "les/eth/keccak.h"
-#include "les/eth/rlp.h"
 #include "les/eth/u256.h"
 
-#define TRANSFER_GAS 21000
-#define CALL_GAS     100000
-#define DEPLOY_GAS   200000
-#define CALL_EVERY   3 /* blocks */
+/* ---- on demand ---- */
 
-/* Deploys 16 bytes: slot 0 is counted up and the count is logged under the topic 1.
- *   PUSH1 0 SLOAD PUSH1 1 ADD DUP1 PUSH1 0 SSTORE PUSH1 0 MSTORE PUSH1 1 PUSH1 32 PUSH1 0 LOG1 STOP
- */
-static const uint8_t COUNTER[] = {0x60, 0x00, 0x54, 0x60, 0x01, 0x01, 0x80, 0x60, 0x00, 0x55, 0x60,
-                                  0x00, 0x52, 0x60, 0x01, 0x60, 0x20, 0x60, 0x00, 0xa1, 0x00};
-/* PUSH1 size PUSH1 12 PUSH1 0 CODECOPY PUSH1 size PUSH1 0 RETURN */
-static const uint8_t LOADER[] = {0x60, sizeof(COUNTER), 0x60, 0x0c, 0x60, 0x00, 0x39,
-                                 0x60, sizeof(COUNTER), 0x60, 0x00, 0xf3};
-
-struct devchain {
-    struct loop *loop;
-    struct ledger *ledger;
-    struct pool *pool;
-    const struct crypto *crypto;
-    struct log *log;
-    uint64_t period_ms;
-    struct timer timer;
-    struct seckey32 key;
-    struct address20 account;
-    struct block_outcome outcome;
-};
-
-/* ---- the next header ---- */
-
-static void fill_header(const struct devchain *devchain, struct header *header,
-                        const struct ledger_block *parent)
+/* At least one transaction can be in the next block. */
+static bool is_due(struct devchain *devchain)
 {
-    const struct chainspec *spec = ledger_spec(devchain->ledger);
-    int64_t wall_s = loop_wall_s(devchain->loop);
-    *header = (struct header){.parent_hash = parent->hash,
-                              .uncles_hash = EMPTY_UNCLES_HASH,
-                              .coinbase = devchain->account,
-                              .number = parent->header.number + 1,
-                              .gas_limit = parent->header.gas_limit,
-                              .timestamp = parent->header.timestamp + 1};
-    if (wall_s > 0 && (uint64_t)wall_s > header->timestamp)
-        header->timestamp = (uint64_t)wall_s;
-    uint8_t number8[8];
-    be_write(number8, 8, header->number);
-    keccak256(&header->mix_hash, SPAN(number8, 8));
-    enum fork fork = chainspec_fork_at(spec, header->number, header->timestamp, true);
-    header->fields = fork >= FORK_PRAGUE     ? 6
-                     : fork >= FORK_CANCUN   ? 5
-                     : fork >= FORK_SHANGHAI ? 2
-                                             : 1;
-    fee_next_base(&header->base_fee, spec, &parent->header);
-    header->withdrawals_root = EMPTY_TRIE_ROOT;
-    if (fork >= FORK_CANCUN)
-        header->excess_blob_gas =
-            fee_next_excess_blob_gas(spec, &parent->header, header->timestamp);
-    keccak256(&header->parent_beacon_root, SPAN(parent->hash.bytes, 32));
+    struct header next;
+    struct span envelope;
+    devchain_next_header(devchain, &next);
+    return pool_pick(devchain->pool, &next.base_fee, &envelope, 1) == 1;
 }
 
-/* ---- transactions ---- */
-
-struct assembly {
-    struct devchain *devchain;
-    struct block_run *run;
-    struct buf transactions; /* payload of the body's list */
-    struct span *envelopes;  /* into the pool; only while it does not change */
-    struct hash32 unfit[BLOCK_TRANSACTIONS_MAX / 16];
-    size_t unfit_count;
-    bool stopped;
-};
-
-/* False: it is not in the block. */
-static bool add(struct assembly *assembly, struct span envelope)
+bool devchain_mine_due(struct devchain *devchain)
 {
-    enum block_fault fault = block_run_add(assembly->run, envelope);
-    if (fault == BLOCK_FAULT_STOPPED || fault == BLOCK_FAULT_STORE)
-        assembly->stopped = true;
-    if (fault != BLOCK_FAULT_NONE)
-        return false;
-    if (envelope.data[0] >= 0xc0)
-        buf_add_span(&assembly->transactions, envelope);
-    else
-        rlp_add_bytes(&assembly->transactions, envelope);
-    return true;
-}
-
-static void add_from_pool(struct assembly *assembly, const struct u256 *base_fee)
-{
-    struct devchain *devchain = assembly->devchain;
-    size_t count = pool_pick(devchain->pool, base_fee, assembly->envelopes, BLOCK_TRANSACTIONS_MAX);
-    for (size_t i = 0; i < count && !assembly->stopped; i++) {
-        if (add(assembly, assembly->envelopes[i]) ||
-            devchain->outcome.refusal == TX_REFUSAL_BLOCK_GAS ||
-            assembly->unfit_count == ARRAY_COUNT(assembly->unfit))
-            continue;
-        keccak256(&assembly->unfit[assembly->unfit_count++], assembly->envelopes[i]);
-    }
-}
-
-static bool sender_account(const struct devchain *devchain, const struct ledger_block *block,
-                           struct account *out)
-{
-    struct hash32 key;
-    keccak256(&key, SPAN(devchain->account.bytes, 20));
-    return ledger_account(devchain->ledger, block, &key, out) && !u256_is_zero(&out->balance);
-}
-
-/* The counter is what the account's first transaction made. */
-static bool counter_address(const struct devchain *devchain, const struct ledger_block *block,
-                            struct address20 *out)
-{
-    struct hash32 key;
-    struct account account;
-    evm_create_address(out, &devchain->account, 0);
-    keccak256(&key, SPAN(out->bytes, 20));
-    return ledger_account(devchain->ledger, block, &key, &account) &&
-           !hash32_equal(&account.code_hash, &EMPTY_CODE_HASH);
-}
-
-static void payee(struct address20 *out, uint64_t number)
-{
-    uint8_t number8[8];
-    struct hash32 hash;
-    be_write(number8, 8, number % DEVCHAIN_PAYEES);
-    keccak256(&hash, SPAN(number8, 8));
-    memcpy(out->bytes, hash.bytes + 12, 20);
-}
-
-static void add_traffic(struct assembly *assembly, const struct header *header,
-                        const struct ledger_block *parent)
-{
-    struct devchain *devchain = assembly->devchain;
-    struct account account;
-    if (!sender_account(devchain, parent, &account))
-        return;
-    struct u256 tip = u256_from_u64(1000000000);
-    struct tx tx = {.type = TX_DYNAMIC_FEE,
-                    .has_chain_id = true,
-                    .chain_id = ledger_spec(devchain->ledger)->chain_id,
-                    .nonce = account.nonce,
-                    .max_priority_fee = tip,
-                    .gas_limit = TRANSFER_GAS,
-                    .has_to = true,
-                    .value = u256_from_u64(1000000000000 + header->number)};
-    u256_add(&tx.max_fee, &header->base_fee, &tip);
-    struct buf initcode = {0}, envelope = {0};
-    buf_add(&initcode, LOADER, sizeof(LOADER));
-    buf_add(&initcode, COUNTER, sizeof(COUNTER));
-    payee(&tx.to, header->number);
-    if (account.nonce == 0) {
-        tx.has_to = false;
-        tx.value = (struct u256){{0}};
-        tx.gas_limit = DEPLOY_GAS;
-        tx.data = buf_span(&initcode);
-    } else if (header->number % CALL_EVERY == 0 && counter_address(devchain, parent, &tx.to)) {
-        tx.value = (struct u256){{0}};
-        tx.gas_limit = CALL_GAS;
-    }
-    tx_sign(&envelope, &tx, devchain->crypto, &devchain->key);
-    add(assembly, buf_span(&envelope));
-    buf_free(&envelope);
-    buf_free(&initcode);
-}
-
-/* ---- a block ---- */
-
-static void complete_header(struct header *header, const struct block_outcome *outcome,
-                            const struct body *body)
-{
-    size_t count;
-    struct span *envelopes = mem_alloc(BLOCK_TRANSACTIONS_MAX * sizeof(struct span));
-    ASSERT(body_transactions(body, envelopes, BLOCK_TRANSACTIONS_MAX, &count));
-    trie_list_root(&header->transactions_root, envelopes, count);
-    mem_free(envelopes);
-    header->state_root = outcome->state_root;
-    header->receipts_root = outcome->receipts_root;
-    header->bloom = outcome->bloom;
-    header->gas_used = outcome->gas_used;
-    header->blob_gas_used = outcome->blob_gas_used;
-    header->requests_hash = outcome->requests_hash;
-}
-
-static bool enter(struct devchain *devchain, const struct header *header, const struct body *body)
-{
-    struct buf block = {0}, error = {0};
-    size_t mark = rlp_list_begin(&block);
-    header_encode(&block, header);
-    rlp_add_list_header(&block, body->transactions.size);
-    buf_add_span(&block, body->transactions);
-    buf_add_span(&block, body->uncles);
-    if (body->has_withdrawals) {
-        rlp_add_list_header(&block, body->withdrawals.size);
-        buf_add_span(&block, body->withdrawals);
-    }
-    rlp_list_end(&block, mark);
-    bool good = ledger_add(devchain->ledger, buf_span(&block), &error) == STATUS_OK;
-    if (!good) {
-        buf_add_u8(&error, 0);
-        log_write(devchain->log, LOG_ERROR, "dev", "our own block is refused", "why",
-                  (const char *)error.data, NULL);
-    }
-    buf_free(&error);
-    buf_free(&block);
+    bool good = true;
+    task_cancel(&devchain->due);
+    while (good && devchain->automine && !devchain->run.busy && is_due(devchain))
+        good = devchain_make_block(devchain);
     return good;
 }
 
-bool devchain_make_block(struct devchain *devchain)
+static void on_due(struct task *task)
 {
-    static const uint8_t NO_UNCLES[] = {0xc0};
-    struct ledger_block *parent = ledger_head(devchain->ledger);
-    struct header header;
-    fill_header(devchain, &header, parent);
-    struct assembly *assembly = mem_alloc(sizeof(*assembly));
-    assembly->devchain = devchain;
-    assembly->envelopes = mem_alloc(BLOCK_TRANSACTIONS_MAX * sizeof(struct span));
-    assembly->run = block_run_open(ledger_place(devchain->ledger, parent),
-                                   &parent->header.state_root, &header, &devchain->outcome);
-    assembly->stopped = devchain->outcome.fault != BLOCK_FAULT_NONE;
-    if (!assembly->stopped)
-        add_traffic(assembly, &header, parent);
-    if (!assembly->stopped)
-        add_from_pool(assembly, &header.base_fee);
-    bool good = !assembly->stopped &&
-                block_run_close(assembly->run, SPAN_EMPTY, SPAN_EMPTY) == BLOCK_FAULT_NONE;
-    block_run_free(assembly->run);
-    for (size_t i = 0; i < assembly->unfit_count; i++)
-        pool_remove(devchain->pool, &assembly->unfit[i]);
-    if (good) {
-        struct body body = {.transactions = buf_span(&assembly->transactions),
-                            .uncles = SPAN(NO_UNCLES, 1),
-                            .has_withdrawals = HEADER_HAS_WITHDRAWALS(&header)};
-        complete_header(&header, &devchain->outcome, &body);
-        good = enter(devchain, &header, &body);
-    } else {
-        log_write(devchain->log, LOG_ERROR, "dev", "no block could be made", "why",
-                  block_fault_text(devchain->outcome.fault), NULL);
-    }
-    buf_free(&assembly->transactions);
-    mem_free(assembly->envelopes);
-    mem_free(assembly);
-    return good;
+    (void)devchain_mine_due(container_of(task, struct devchain, due)); /* the log says why not */
 }
 
-/* ---- life ---- */
+void devchain_tx_came(struct devchain *devchain)
+{
+    if (devchain->automine)
+        loop_defer(devchain->loop, &devchain->due);
+}
+
+void devchain_set_automine(struct devchain *devchain, bool automine)
+{
+    devchain->automine = automine;
+    devchain_tx_came(devchain); /* what waited */
+}
+
+bool devchain_automine(const struct devchain *devchain)
+{
+    return devchain->automine;
+}
+
+const char *devchain_refusal(const struct devchain *devchain)
+{
+    return devchain->refusal;
+}
+
+/* ---- by interval ---- */
 
 static void on_timer(struct timer *timer)
 {
     struct devchain *devchain = container_of(timer, struct devchain, timer);
     timer_start(timer, devchain->period_ms);
-    devchain_make_block(devchain);
+    if (!devchain->run.busy)
+        devchain_make_block(devchain);
 }
+
+void devchain_set_interval(struct devchain *devchain, uint64_t period_ms)
+{
+    devchain->period_ms = period_ms;
+    timer_stop(&devchain->timer);
+    if (period_ms > 0)
+        timer_start(&devchain->timer, period_ms);
+}
+
+uint64_t devchain_interval(const struct devchain *devchain)
+{
+    return devchain->period_ms;
+}
+
+/* ---- many at once ---- */
+
+static void run_ended(struct devchain *devchain, bool good)
+{
+    devchain->run.running = devchain->run.busy = false;
+    devchain_tx_came(devchain);
+    devchain->run.on_done(devchain->run.owner, good);
+}
+
+static void on_run(struct timer *timer)
+{
+    struct devchain *devchain = container_of(timer, struct devchain, run.timer);
+    uint64_t start_us = loop_now_us(devchain->loop), made = 0;
+    bool good = true;
+    while (good && devchain->run.left > 0 && made++ < DEVCHAIN_SLICE_BLOCKS &&
+           loop_now_us(devchain->loop) - start_us < DEVCHAIN_SLICE_US) {
+        devchain->run.left--;
+        devchain->run.busy = devchain->run.left > 0; /* the last one is told to everybody */
+        good = devchain_make_block(devchain);
+        if (devchain->run.interval_s > 1 && devchain->run.left > 0) {
+            devchain->plan.has_time = true;
+            devchain->plan.time =
+                ledger_head(devchain->ledger)->header.timestamp + devchain->run.interval_s;
+        }
+    }
+    if (good && devchain->run.left > 0)
+        timer_start(timer, 0);
+    else
+        run_ended(devchain, good);
+}
+
+bool devchain_make_blocks(struct devchain *devchain, uint64_t count, uint64_t interval_s,
+                          void (*on_done)(void *owner, bool good), void *owner)
+{
+    if (devchain->run.running)
+        return false;
+    devchain->run.running = true;
+    devchain->run.busy = count > 1;
+    devchain->run.left = count;
+    devchain->run.interval_s = interval_s;
+    devchain->run.on_done = on_done;
+    devchain->run.owner = owner;
+    timer_start(&devchain->run.timer, 0);
+    return true;
+}
+
+bool devchain_is_busy(const struct devchain *devchain)
+{
+    return devchain->run.busy;
+}
+
+/* ---- what the next block is like ---- */
+
+int64_t devchain_offset_s(const struct devchain *devchain)
+{
+    return devchain->plan.offset_s;
+}
+
+void devchain_add_offset(struct devchain *devchain, int64_t seconds)
+{
+    devchain->plan.offset_s += seconds;
+}
+
+bool devchain_set_next_time(struct devchain *devchain, uint64_t timestamp)
+{
+    if (timestamp <= ledger_head(devchain->ledger)->header.timestamp || timestamp > INT64_MAX)
+        return false;
+    devchain->plan.has_time = true;
+    devchain->plan.time = timestamp;
+    return true;
+}
+
+void devchain_set_next_base_fee(struct devchain *devchain, const struct u256 *base_fee)
+{
+    devchain->plan.has_base_fee = true;
+    devchain->plan.base_fee = *base_fee;
+}
+
+void devchain_set_next_randao(struct devchain *devchain, const struct hash32 *randao)
+{
+    devchain->plan.has_randao = true;
+    devchain->plan.randao = *randao;
+}
+
+void devchain_set_gas_limit(struct devchain *devchain, uint64_t gas_limit)
+{
+    devchain->plan.gas_limit = gas_limit;
+}
+
+void devchain_set_coinbase(struct devchain *devchain, const struct address20 *coinbase)
+{
+    devchain->plan.coinbase = *coinbase;
+}
+
+/* ---- life ---- */
 
 static void account_key(struct seckey32 *out)
 {
@@ -272,12 +186,27 @@ void devchain_account(struct address20 *out, const struct crypto *crypto)
     crypto_address(out, &key);
 }
 
+void devchain_merge(struct chainspec *spec, const struct u256 *head_td)
+{
+    if (spec->has_terminal_td && u256_compare(head_td, &spec->terminal_td) >= 0)
+        return;
+    spec->has_terminal_td = true;
+    spec->terminal_td = *head_td;
+}
+
+static bool next_is_merged(const struct ledger *ledger)
+{
+    const struct chainspec *spec = ledger_spec(ledger);
+    const struct ledger_block *head = ledger_head(ledger);
+    return chainspec_fork(spec, &head->header) >= FORK_PARIS ||
+           (spec->has_terminal_td && u256_compare(&head->td, &spec->terminal_td) >= 0);
+}
+
 struct devchain *devchain_new(struct loop *loop, struct ledger *ledger, struct pool *pool,
                               const struct crypto *crypto, struct log *log, uint64_t period_ms,
                               struct buf *error)
 {
-    const struct header *head = &ledger_head(ledger)->header;
-    if (chainspec_fork(ledger_spec(ledger), head) < FORK_PARIS) {
+    if (!next_is_merged(ledger)) {
         buf_clear(error);
         buf_add_str(error, "a development chain needs a genesis past the merge: set "
                            "terminalTotalDifficulty to 0 and difficulty to 0 in genesis.json");
@@ -289,13 +218,20 @@ struct devchain *devchain_new(struct loop *loop, struct ledger *ledger, struct p
                                   .pool = pool,
                                   .crypto = crypto,
                                   .log = log,
-                                  .period_ms = period_ms};
+                                  .due = {.on_run = on_due},
+                                  .refusal = ""};
     account_key(&devchain->key);
     devchain_account(&devchain->account, crypto);
+    devchain->plan.coinbase = devchain->account;
     timer_init(&devchain->timer, loop, on_timer);
-    if (period_ms > 0)
-        timer_start(&devchain->timer, period_ms);
+    timer_init(&devchain->run.timer, loop, on_run);
+    devchain_set_interval(devchain, period_ms);
     return devchain;
+}
+
+static void on_release(void *pointer)
+{
+    mem_free(pointer);
 }
 
 void devchain_free(struct devchain *devchain)
@@ -303,6 +239,9 @@ void devchain_free(struct devchain *devchain)
     if (devchain == NULL)
         return;
     timer_stop(&devchain->timer);
+    timer_stop(&devchain->run.timer);
+    task_cancel(&devchain->due);
+    devchain_drop_snapshots(devchain, 0);
     block_outcome_free(&devchain->outcome);
-    mem_free(devchain);
+    loop_sweep(devchain->loop, devchain, on_release); /* the task may still be in line */
 }

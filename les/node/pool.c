@@ -222,7 +222,7 @@ static const char *make_room(struct pool *pool, const struct tx *tx, const struc
     return NULL;
 }
 
-const char *pool_add(struct pool *pool, struct span envelope)
+static const char *add(struct pool *pool, struct span envelope, bool impersonated)
 {
     struct tx tx;
     struct buf scratch = {0};
@@ -230,6 +230,8 @@ const char *pool_add(struct pool *pool, struct span envelope)
     struct address20 sender;
     struct hash32 hash;
     const char *why = fault == TX_VALID ? NULL : "invalid sender";
+    if (why == NULL && crypto_impersonates(pool->crypto) && tx_is_impersonated(&tx) != impersonated)
+        why = "invalid sender";
     if (why == NULL) {
         tx_hash(&hash, &tx);
         if (hash_map_get(&pool->txs, &hash) != NULL) {
@@ -254,6 +256,22 @@ const char *pool_add(struct pool *pool, struct span envelope)
     }
     buf_free(&scratch);
     return why;
+}
+
+const char *pool_add(struct pool *pool, struct span envelope)
+{
+    return add(pool, envelope, false);
+}
+
+const char *pool_add_impersonated(struct pool *pool, struct span envelope)
+{
+    return add(pool, envelope, true);
+}
+
+void pool_clear(struct pool *pool)
+{
+    while (pool->first != NULL)
+        unlink_at(pool, &pool->first);
 }
 
 size_t pool_count(const struct pool *pool)
@@ -300,6 +318,25 @@ enum pool_state pool_state(const struct pool *pool, const struct hash32 *hash)
             return POOL_QUEUED;
     }
     return POOL_PENDING;
+}
+
+uint64_t pool_next_nonce(const struct pool *pool, const struct address20 *sender)
+{
+    struct account account;
+    sender_account(pool, sender, &account);
+    uint64_t nonce = account.nonce;
+    while (by_nonce(pool, sender, nonce) != NULL)
+        nonce++;
+    return nonce;
+}
+
+void pool_each(const struct pool *pool,
+               void (*visit)(void *owner, const struct address20 *sender, const struct tx *tx,
+                             enum pool_state state),
+               void *owner)
+{
+    for (const struct pool_tx *entry = pool->first; entry != NULL; entry = entry->next)
+        visit(owner, &entry->sender, &entry->tx, pool_state(pool, &entry->hash));
 }
 
 static struct pool_tx *best_due(const struct pool *pool, const struct u256 *base_fee)

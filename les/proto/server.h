@@ -114,6 +114,10 @@ void server_free(struct server *server);
 /* The backend has a new head. Broadcast to those who want it, if it is ahead of the last broadcast.
  */
 void server_head_changed(struct server *server);
+/* The same for a head that is not ahead of the last broadcast, and is meant to be the head all the
+ * same: a development chain was set back. go-ethereum's clients end the session over that; clients
+ * that vote (les/proto/chain.h) go back with it. */
+void server_head_set_back(struct server *server);
 
 /* ---- clients ---- */
 struct server_line_ops {

@@ -68,7 +68,7 @@ static void tell(struct server_client *client, struct announcement *announcement
 {
     struct server *server = client->server;
     if (client->gone || client->state == CLIENT_HANDSHAKE ||
-        client->announce_type == LES_ANNOUNCE_NONE || !server_head_ahead(head, &client->told))
+        client->announce_type == LES_ANNOUNCE_NONE)
         return;
     client->told = *head;
     bool is_signed = client->announce_type == LES_ANNOUNCE_SIGNED;
@@ -76,21 +76,34 @@ static void tell(struct server_client *client, struct announcement *announcement
         server->stats.announcements++;
 }
 
+static void broadcast(struct server *server, const struct les_serve_head *head, bool set_back)
+{
+    struct announcement announcement;
+    announcement_init(&announcement, head, reorg_depth(server, &server->broadcast, head));
+    server->broadcast = *head;
+    struct server_client *next;
+    for (struct server_client *client = server->clients; client != NULL; client = next) {
+        next = client->next;
+        if (set_back || server_head_ahead(head, &client->told))
+            tell(client, &announcement, head);
+    }
+    announcement_free(&announcement);
+}
+
 void server_head_changed(struct server *server)
 {
     struct les_serve_head head;
     server->backend->ops->head(server->backend, &head);
-    if (!server_head_ahead(&head, &server->broadcast))
-        return;
-    struct announcement announcement;
-    announcement_init(&announcement, &head, reorg_depth(server, &server->broadcast, &head));
-    server->broadcast = head;
-    struct server_client *next;
-    for (struct server_client *client = server->clients; client != NULL; client = next) {
-        next = client->next;
-        tell(client, &announcement, &head);
-    }
-    announcement_free(&announcement);
+    if (server_head_ahead(&head, &server->broadcast))
+        broadcast(server, &head, false);
+}
+
+void server_head_set_back(struct server *server)
+{
+    struct les_serve_head head;
+    server->backend->ops->head(server->backend, &head);
+    if (!hash32_equal(&head.block.hash, &server->broadcast.block.hash))
+        broadcast(server, &head, true);
 }
 
 void server_tell_newcomer(struct server_client *client)

@@ -351,3 +351,227 @@ Test(devchain, traffic_follows_from_the_blocks_alone)
     place_free(a);
     place_free(b);
 }
+
+/* ---- as a tool ---- */
+
+static uint64_t head_number(const struct place *place)
+{
+    return ledger_head(place->ledger)->header.number;
+}
+
+Test(devchain, automine_makes_a_block_for_what_can_be_mined)
+{
+    struct place *place = place_new(CANCUN);
+    start(place, 0);
+    devchain_set_automine(place->devchain, true);
+    world_run_for_ms(place->world, 10);
+    cr_assert_eq(head_number(place), 0u);
+    cr_assert_null(try_add(place, (struct wish){.nonce = 1}, NULL)); /* 0 is missing */
+    devchain_tx_came(place->devchain);
+    world_run_for_ms(place->world, 10);
+    cr_assert_eq(head_number(place), 0u);
+    cr_assert_null(try_add(place, (struct wish){.nonce = 0}, NULL));
+    devchain_tx_came(place->devchain);
+    world_run_for_ms(place->world, 10);
+    cr_assert_eq(head_number(place), 1u);
+    cr_assert_eq(ledger_head(place->ledger)->txs_count, 3u); /* with the traffic */
+    cr_assert_eq(pool_count(place->pool), 0u);
+    devchain_set_automine(place->devchain, false);
+    cr_assert_null(try_add(place, (struct wish){.nonce = 2}, NULL));
+    devchain_tx_came(place->devchain);
+    world_run_for_ms(place->world, 10);
+    cr_assert_eq(head_number(place), 1u);
+    devchain_set_automine(place->devchain, true); /* and what waited is mined */
+    world_run_for_ms(place->world, 10);
+    cr_assert_eq(head_number(place), 2u);
+    place_free(place);
+}
+
+Test(devchain, time_goes_as_told)
+{
+    struct place *place = place_new(CANCUN);
+    const struct header *head;
+    start(place, 0);
+    cr_assert(devchain_make_block(place->devchain));
+    uint64_t first = ledger_head(place->ledger)->header.timestamp;
+    cr_assert_not(devchain_set_next_time(place->devchain, first));
+    cr_assert(devchain_set_next_time(place->devchain, first + 1000));
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert_eq(ledger_head(place->ledger)->header.timestamp, first + 1000);
+    world_run_for_ms(place->world, 5000);
+    cr_assert(devchain_make_block(place->devchain)); /* the clock goes on from there */
+    head = &ledger_head(place->ledger)->header;
+    cr_assert(head->timestamp >= first + 1004 && head->timestamp <= first + 1006);
+    devchain_add_offset(place->devchain, 86400);
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert(ledger_head(place->ledger)->header.timestamp >= head->timestamp + 86399);
+    place_free(place);
+}
+
+struct change {
+    struct address20 address;
+    struct u256 balance;
+};
+
+static bool on_change(void *owner, struct evm_state *state)
+{
+    const struct change *change = owner;
+    struct evm_account *account;
+    if (!evm_state_account(state, &change->address, &account))
+        return false;
+    evm_state_set_balance(state, account, &change->balance);
+    return true;
+}
+
+static struct u256 balance_of(const struct place *place, const struct address20 *address)
+{
+    struct hash32 key;
+    struct account account;
+    keccak256(&key, SPAN(address->bytes, 20));
+    (void)!ledger_account(place->ledger, ledger_head(place->ledger), &key, &account);
+    return account.balance;
+}
+
+Test(devchain, a_changed_state_is_a_block_of_its_own_and_the_chain_goes_on)
+{
+    struct place *place = place_new(CANCUN);
+    struct change change = {.address = {{0xaa}}, .balance = {{12345}}};
+    start(place, 0);
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert(devchain_change(place->devchain, on_change, &change));
+    const struct ledger_block *block = ledger_head(place->ledger);
+    cr_assert_eq(block->header.number, 2u);
+    cr_assert_eq(block->txs_count, 0u);
+    cr_assert(span_equal(block->header.extra, SPAN_STR(DEVCHAIN_MARK)));
+    struct u256 balance = balance_of(place, &change.address);
+    cr_assert(u256_equal(&balance, &change.balance));
+    cr_assert(devchain_make_block(place->devchain)); /* executed on it, by the rules */
+    balance = balance_of(place, &change.address);
+    cr_assert(u256_equal(&balance, &change.balance));
+    /* A fee and a limit that were set */
+    struct u256 fee = u256_from_u64(77);
+    devchain_set_next_base_fee(place->devchain, &fee);
+    devchain_set_gas_limit(place->devchain, 1000000);
+    cr_assert(devchain_make_block(place->devchain));
+    block = ledger_head(place->ledger);
+    cr_assert(u256_equal(&block->header.base_fee, &fee));
+    cr_assert_eq(block->header.gas_limit, 1000000u);
+    cr_assert(devchain_make_block(place->devchain));
+    block = ledger_head(place->ledger);
+    cr_assert_not(u256_equal(&block->header.base_fee, &fee));
+    cr_assert_eq(block->header.gas_limit, 1000000u);
+    place_free(place);
+}
+
+Test(devchain, a_snapshot_brings_back_head_pool_and_plan)
+{
+    struct place *place = place_new(CANCUN);
+    struct hash32 hash, left;
+    start(place, 0);
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert_null(try_add(place, (struct wish){.nonce = 0}, &hash));
+    struct hash32 before = ledger_head(place->ledger)->hash;
+    uint64_t id = devchain_snapshot(place->devchain), later;
+    devchain_add_offset(place->devchain, 1000);
+    cr_assert(devchain_make_block(place->devchain));
+    left = ledger_head(place->ledger)->hash;
+    cr_assert_not_null(ledger_tx(place->ledger, &hash));
+    later = devchain_snapshot(place->devchain);
+    cr_assert_neq(id, later);
+    cr_assert(devchain_revert(place->devchain, id));
+    cr_assert(hash32_equal(&ledger_head(place->ledger)->hash, &before));
+    cr_assert_eq(devchain_offset_s(place->devchain), 0);
+    cr_assert_null(ledger_tx(place->ledger, &hash));
+    cr_assert_eq(pool_state(place->pool, &hash), POOL_PENDING);
+    cr_assert_not(devchain_revert(place->devchain, later), "it came after");
+    cr_assert_not(devchain_revert(place->devchain, id), "it is used up");
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert_not(hash32_equal(&ledger_head(place->ledger)->hash, &left));
+    cr_assert_not_null(ledger_tx(place->ledger, &hash));
+    cr_assert_not(devchain_go_back(place->devchain, 3));
+    cr_assert(devchain_go_back(place->devchain, 2));
+    cr_assert_eq(head_number(place), 0u);
+    for (int i = 0; i < 2; i++) /* no block comes twice, or the head would stay */
+        cr_assert(devchain_make_block(place->devchain));
+    cr_assert_eq(head_number(place), 2u);
+    devchain_reset(place->devchain);
+    cr_assert_eq(head_number(place), 0u);
+    place_free(place);
+}
+
+static void on_made(void *owner, bool good)
+{
+    *(int *)owner = good ? 1 : -1;
+}
+
+Test(devchain, many_blocks_are_made_in_slices)
+{
+    struct place *place = place_new(CANCUN);
+    int done = 0;
+    start(place, 0);
+    cr_assert(devchain_make_blocks(place->devchain, 500, 60, on_made, &done));
+    cr_assert_not(devchain_make_blocks(place->devchain, 5, 1, on_made, &done));
+    cr_assert(devchain_is_busy(place->devchain));
+    world_run_for_ms(place->world, 1000);
+    cr_assert_eq(done, 1);
+    cr_assert_not(devchain_is_busy(place->devchain));
+    cr_assert_eq(head_number(place), 500u);
+    const struct ledger_block *first = ledger_by_number(place->ledger, 1);
+    cr_assert_eq(ledger_head(place->ledger)->header.timestamp, first->header.timestamp + 499u * 60);
+    place_free(place);
+}
+
+Test(devchain, who_has_no_key_sends_only_where_that_is_allowed)
+{
+    struct place *place = place_new(CANCUN);
+    struct address20 nobody = {{0x12, 0x34}}, sender;
+    struct change change = {.address = nobody, .balance = {{0, 1}}};
+    struct buf envelope = {0};
+    struct tx tx = {.type = TX_DYNAMIC_FEE,
+                    .has_chain_id = true,
+                    .chain_id = place->chain_id,
+                    .max_fee = u256_from_u64(2000000000),
+                    .max_priority_fee = u256_from_u64(1),
+                    .gas_limit = 21000,
+                    .has_to = true,
+                    .to = {{9}},
+                    .value = u256_from_u64(5)};
+    start(place, 0);
+    cr_assert(devchain_change(place->devchain, on_change, &change));
+    tx_sign_as(&envelope, &tx, &nobody);
+    cr_assert_eq(tx_decode(&tx, buf_span(&envelope)), TX_VALID);
+    cr_assert(tx_is_impersonated(&tx));
+    cr_assert(tx_sender(&sender, &tx, place->crypto, true) != TX_VALID ||
+              !address20_equal(&sender, &nobody));
+    cr_assert_not_null(pool_add_impersonated(place->pool, buf_span(&envelope)));
+    crypto_impersonate(place->crypto);
+    cr_assert_str_eq(pool_add(place->pool, buf_span(&envelope)), "invalid sender");
+    cr_assert_null(pool_add_impersonated(place->pool, buf_span(&envelope)));
+    cr_assert_eq(pool_next_nonce(place->pool, &nobody), 1u);
+    cr_assert(devchain_make_block(place->devchain));
+    struct hash32 hash;
+    keccak256(&hash, buf_span(&envelope));
+    cr_assert_not_null(ledger_tx(place->ledger, &hash));
+    cr_assert_eq(tx_sender(&sender, &tx, place->crypto, true), TX_VALID);
+    cr_assert(address20_equal(&sender, &nobody));
+    struct buf real = transfer(place, (struct wish){0}); /* signatures are what they were */
+    cr_assert_eq(tx_decode(&tx, buf_span(&real)), TX_VALID);
+    cr_assert_not(tx_is_impersonated(&tx));
+    cr_assert_not_null(pool_add_impersonated(place->pool, buf_span(&real)));
+    cr_assert_null(pool_add(place->pool, buf_span(&real)));
+    buf_free(&real);
+    buf_free(&envelope);
+    place_free(place);
+}
+
+Test(devchain, a_chain_before_the_merge_goes_on_past_it)
+{
+    struct place *place = place_new("");
+    struct hash32 genesis = ledger_head(place->ledger)->hash;
+    devchain_merge(&place->genesis->spec, &ledger_head(place->ledger)->td);
+    start(place, 0);
+    cr_assert(devchain_make_block(place->devchain));
+    cr_assert_eq(head_number(place), 1u);
+    cr_assert(hash32_equal(&ledger_genesis(place->ledger)->hash, &genesis));
+    place_free(place);
+}
