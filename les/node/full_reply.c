@@ -76,7 +76,7 @@ static void refused(struct full_line *line, const struct full_reply *reply)
         refuse_batches(rpc);
     while (!rpc->dead && line->calls.last != NULL) {
         if (batch)
-            full_rpc_again(line->calls.last, true, reply->status, reply->message);
+            full_rpc_again(line->calls.last, FULL_AGAIN_ALONE, reply->status, reply->message);
         else
             full_rpc_complete(line->calls.last, reply);
     }
@@ -99,7 +99,7 @@ static void take_error(struct full_call *call, json_t *error)
     reply.code = json_integer_value(json_object_get(error, "code"));
     reply.message = json_is_string(message) ? json_string_value(message) : "";
     if (call->batched && call->sends < 2 && is_batch_error(reply.code, reply.message))
-        full_rpc_again(call, true, STATUS_LIMIT, "the node's answer is too large");
+        full_rpc_again(call, FULL_AGAIN_ALONE, STATUS_LIMIT, "the node's answer is too large");
     else
         full_rpc_complete(call, &reply);
 }
@@ -143,10 +143,10 @@ static void take_nameless(struct full_line *line, json_t *object)
                                .message = json_is_string(text) ? json_string_value(text) : "",
                                .status = STATUS_INVALID};
     bool batch = line->calls.first->batched;
-    if (http || batch || line->calls.count == 1)
+    if (http || batch)
         refused(line, &reply);
     else
-        line->rpc->stats.faults++; /* one of several single calls: its deadline tells */
+        line->rpc->stats.faults++; /* whose it is nobody knows: deadlines will tell */
 }
 
 static void take_object(struct full_line *line, json_t *object)
@@ -190,7 +190,8 @@ static void take_rest(struct full_line *line)
         struct full_call *call = line->calls.last;
         rpc->stats.faults++;
         if (call->batched)
-            full_rpc_again(call, true, STATUS_INVALID, "the node answered another call");
+            full_rpc_again(call, FULL_AGAIN_ALONE, STATUS_INVALID,
+                           "the node answered another call");
         else
             full_rpc_fail(call, STATUS_INVALID, "the node answered another call");
     }

@@ -72,7 +72,8 @@ void full_rpc_fail(struct full_call *call, enum status status, const char *why)
     full_rpc_complete(call, &reply);
 }
 
-void full_rpc_again(struct full_call *call, bool alone, enum status status, const char *why)
+void full_rpc_again(struct full_call *call, enum full_again how, enum status status,
+                    const char *why)
 {
     struct full_rpc *rpc = call->rpc;
     if (call->sends >= SENDS_MAX) {
@@ -80,7 +81,8 @@ void full_rpc_again(struct full_call *call, bool alone, enum status status, cons
         return;
     }
     unlist(call);
-    call->alone |= alone;
+    call->alone |= how != FULL_AGAIN;
+    call->exclusive |= how == FULL_AGAIN_EXCLUSIVE;
     put_first(&rpc->queue, call);
     full_rpc_flush_later(rpc);
 }
@@ -197,13 +199,14 @@ static void connect_failed(struct full_rpc *rpc, const char *why)
 static void lose(struct full_call *call, enum status status, const char *why)
 {
     struct full_rpc *rpc = call->rpc;
-    bool together = call->batched || (!is_http(rpc) && !call->alone);
+    bool together = call->batched || (!is_http(rpc) && !call->exclusive);
     if (status == STATUS_LIMIT && !together) {
         full_rpc_fail(call, status, why); /* it would be as large again */
     } else if (status == STATUS_LIMIT || status == STATUS_INVALID) {
-        full_rpc_again(call, true, status, why);
+        full_rpc_again(call, FULL_AGAIN_EXCLUSIVE, status, why);
     } else {
-        full_rpc_again(call, false, status == STATUS_TIMEOUT ? status : STATUS_UNAVAILABLE, why);
+        full_rpc_again(call, FULL_AGAIN, status == STATUS_TIMEOUT ? status : STATUS_UNAVAILABLE,
+                       why);
     }
 }
 
@@ -320,8 +323,8 @@ static bool has_room(const struct full_rpc *rpc, const struct full_line *line)
         return false;
     if (is_http(rpc) || line->calls.count == 0)
         return true;
-    return line->calls.count < FULL_IN_FLIGHT_MAX && !rpc->queue.first->alone &&
-           !line->calls.first->alone;
+    return line->calls.count < FULL_IN_FLIGHT_MAX && !rpc->queue.first->exclusive &&
+           !line->calls.first->exclusive;
 }
 
 /* How many calls from the front of the queue make the next message. */

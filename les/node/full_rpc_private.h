@@ -25,8 +25,9 @@ struct full_call {
     void *owner;
     uint64_t started_us, sent_ms;
     unsigned sends;
-    bool alone;   /* goes by itself: it was in a message that went wrong */
-    bool batched; /* was sent with others */
+    bool alone;     /* goes in a message of its own: one with others went wrong */
+    bool exclusive; /* and while nothing else is under way on a stream: that broke it perhaps */
+    bool batched;   /* was sent with others */
 };
 
 /* One connection, made or wished for. */
@@ -80,8 +81,10 @@ struct full_rpc {
 /* After each of these rpc may be dead: a callback freed it. */
 void full_rpc_complete(struct full_call *call, const struct full_reply *reply);
 void full_rpc_fail(struct full_call *call, enum status status, const char *why);
-/* Sends it again (alone: by itself), or fails it when it was sent twice. */
-void full_rpc_again(struct full_call *call, bool alone, enum status status, const char *why);
+enum full_again { FULL_AGAIN, FULL_AGAIN_ALONE, FULL_AGAIN_EXCLUSIVE };
+/* Sends it again, or fails it when it was sent twice. */
+void full_rpc_again(struct full_call *call, enum full_again how, enum status status,
+                    const char *why);
 void full_rpc_line_end(struct full_line *line, enum status status, const char *why);
 void full_rpc_set_up(struct full_rpc *rpc, bool up, const char *why); /* calls nobody */
 void full_rpc_flush_later(struct full_rpc *rpc);

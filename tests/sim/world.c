@@ -95,7 +95,8 @@ bool world_step(struct world *world)
     ASSERT(world->instant_events <
            EVENTS_PER_INSTANT_MAX); /* somebody spins without time passing */
     world_unschedule(event);
-    world->now_us = event->due_us;
+    if (event->due_us > world->now_us)
+        world->now_us = event->due_us;
     world->counters.events++;
     mix(world, event->due_us);
     for (const char *c = event->what; *c != 0; c++)
@@ -115,7 +116,13 @@ void world_run_for_ms(struct world *world, uint64_t ms)
     uint64_t end_us = world->now_us + ms * 1000;
     while (world->events_count != 0 && world->events[1]->due_us <= end_us)
         world_step(world);
-    world->now_us = end_us;
+    if (end_us > world->now_us)
+        world->now_us = end_us;
+}
+
+void world_spend_us(struct world *world, uint64_t us)
+{
+    world->now_us += us;
 }
 
 bool world_run_until(struct world *world, bool (*done)(void *owner), void *owner, uint64_t limit_ms)
@@ -161,7 +168,9 @@ static void wake_at(struct loop *loop, uint64_t due_ms)
 {
     struct host *host = host_of(loop);
     uint64_t due_us = due_ms > UINT64_MAX / 1000 ? UINT64_MAX : due_ms * 1000;
-    if (due_ms == UINT64_MAX)
+    if (has_tasks(loop)) /* they were promised a turn now, and it sets the timer anew */
+        due_us = host->world->now_us;
+    if (due_us == UINT64_MAX)
         world_unschedule(&host->turn);
     else if (host->turn.heap_index == 0 || host->turn.due_us != due_us)
         world_schedule(&host->turn, due_us);
