@@ -220,9 +220,12 @@ static enum made take_result(struct sim *sim, struct block_run *block, const str
     return MADE;
 }
 
+/* What is rendered already, and at least what the block's calls will come to. */
 static bool fits(struct sim *sim)
 {
-    if (sim->bytes.size + sim->logs.data.size + sim->job->answer.size <= SIMULATE_BYTES_MAX)
+    enum { LOG_JSON = 350 }; /* of a log without topics and data */
+    size_t logs = sim->logs.count * LOG_JSON + sim->logs.data.size;
+    if (sim->bytes.size + logs + sim->job->answer.size <= SIMULATE_BYTES_MAX)
         return true;
     call_error_set(sim->error, SIMULATE_LIMIT, "the simulation returns too much");
     return false;
