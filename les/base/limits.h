@@ -153,6 +153,14 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS,
 #define SERVER_CUT_DELAY_MS     2000 /* between the announcement of less capacity and its effect */
 #define SERVER_ACTIVE_MS        1000 /* a client counts as active for so long after a request */
 #define SERVER_DRAIN_POLL_MS    5    /* looking again at a client whose line was full */
+#define SERVER_PRICE_CUT        4    /* a price falls at most to this part of go-ethereum's */
+#define SERVER_PRICE_ITEMS      256  /* served items after which the older half counts half */
+#define SERVER_PRICE_PRIOR      4    /* items that go-ethereum's estimate counts for at the start */
+#define SERVER_MEASURE_US       20000   /* all questions that are asked at the start to be timed */
+#define SERVER_SETTLE_MS        1000    /* how often positive balances are drawn down */
+#define SERVER_SAVE_MS          10000   /* how often they are written */
+#define SERVER_DEBT_FADE_MS     3600000 /* use without a balance is forgotten in this time */
+#define SERVER_ROOM             16 /* connections beyond the clients, until it is known who comes */
 _Static_assert(SERVER_QUEUE_BYTES_MAX > PEER_MESSAGE_MAX, "a queue takes any message");
 _Static_assert(SERVER_OUT_BYTES_MAX + PEER_MESSAGE_MAX < LINK_QUEUE_BYTES_MAX,
                "a reply fits behind what waits");
@@ -233,6 +241,11 @@ _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other t
 #define SIMULATE_CALLS_MAX       10000    /* of all blocks, go-ethereum */
 #define SIMULATE_BYTES_MAX       24000000 /* of the answer, and of what one block returns */
 _Static_assert(SIMULATE_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer fits a batch");
+/* the RPC of a development chain */
+#define DEV_IMPERSONATED_MAX 1024   /* addresses */
+#define DEV_BLOCKS_MAX       1000000 /* made by one call */
+#define DEV_TIMEOUT_MS       120000 /* of a call */
+#define DEV_CALLS_MAX        4096
 #define TRACE_BYTES_MAX MIB(64) /* of one answer of debug_trace* */
 
 /* ---- gateway: answers kept ---- */

@@ -7,18 +7,12 @@
 #define SERVER_CAPACITY_TOTAL                                                                      \
     62 /* units in one processor's nanoseconds per millisecond: 1,000,000 / 16,000 */
 
-/* The default prices of go-ethereum: twice its average estimates (les.md 3.8), in the order of
- * LES_COST_CODES. */
-static const struct les_cost PRICES[LES_COST_CODES_COUNT] = {
-    {300000, 60000}, {0, 1400000}, {0, 2000000}, {0, 900000},
-    {0, 1200000},    {0, 2000000}, {0, 900000},  {0, 500000}};
-
-struct les_flow_params server_flow_params(uint64_t capacity)
+static struct les_flow_params flow_params(const struct server_client *client)
 {
-    struct les_flow_params params = {.buffer_limit = SERVER_BUFFER_UNIT * capacity,
-                                     .recharge = SERVER_RECHARGE_UNIT * capacity};
+    struct les_flow_params params = {.buffer_limit = SERVER_BUFFER_UNIT * client->capacity,
+                                     .recharge = SERVER_RECHARGE_UNIT * client->capacity};
     for (size_t i = 0; i < LES_COST_CODES_COUNT; i++) {
-        params.costs[i] = PRICES[i];
+        params.costs[i] = client->prices[i];
         params.has_cost[i] = true;
     }
     return params;
@@ -48,6 +42,7 @@ static void client_end(struct server_client *client)
         server->stats.clients--;
     client->gone = true;
     server_drop_jobs(client);
+    server_balance_close(client);
     timer_stop(&client->state_timer);
     timer_stop(&client->cut);
     if (client->previous != NULL)
@@ -104,33 +99,35 @@ bool server_count_unavailable(struct server_client *client)
 
 /* ---- Status ---- */
 
-static void make_status(struct server *server, struct les_status *status, unsigned version,
-                        uint64_t capacity, const struct les_serve_head *head)
+static void make_status(const struct server_client *client, struct les_status *status)
 {
+    const struct server *server = client->server;
     const struct chainspec *spec = server->config.spec;
+    const struct les_serve_head *head = &client->told;
+    bool serves = !server->config.announce_only;
     *status = (struct les_status){
-        .version = version,
+        .version = client->version,
         .network_id = spec->network_id,
         .head_td = head->td,
         .head = head->block,
         .genesis = spec->genesis_hash,
-        .serve_headers = true,
-        .has_serve_chain_since = true,
-        .has_serve_state_since = true,
-        .has_serve_recent_state = true,
+        .serve_headers = serves,
+        .has_serve_chain_since = serves,
+        .has_serve_state_since = serves,
+        .has_serve_recent_state = serves,
         .serve_recent_state = server->config.recent_state,
-        .tx_relay = true,
+        .tx_relay = serves,
         .has_flow = true,
-        .flow = server_flow_params(capacity),
-        .has_checkpoint = head->has_checkpoint,
+        .flow = flow_params(client),
+        .has_checkpoint = serves && head->has_checkpoint,
         .checkpoint = head->checkpoint,
         .has_safe = head->has_safe,
         .safe = head->safe,
         .has_finalized = head->has_finalized,
         .finalized = head->finalized,
-        .plain_keys = server->config.plain_keys,
+        .plain_keys = serves && server->config.plain_keys,
     };
-    if (version >= 4) {
+    if (client->version >= 4) {
         status->has_fork_id = status->has_recent_tx_lookup = true;
         status->recent_tx_lookup = server->config.recent_tx_lookup;
         chainspec_fork_id(&status->fork_id, spec, head->block.number, head->time);
@@ -174,11 +171,18 @@ static void on_status(struct server_client *client, struct span payload)
         server_drop(client, PEER_USELESS, "it is a server too");
         return;
     }
+    if (!server_make_place(client)) {
+        client->server->stats.turned_away++;
+        server_drop(client, PEER_TOO_MANY, "no place");
+        return;
+    }
     timer_stop(&client->state_timer);
     client->state = CLIENT_READY;
+    client->connected_ms = loop_now_ms(client->server->loop);
     client->announce_type = status.announce_type;
     client->server->stats.clients++;
     client->server->stats.clients_total++;
+    server_balance_open(client);
     log_client(client, LOG_INFO, "client accepted", "");
     server_tell_newcomer(client);
 }
@@ -244,14 +248,49 @@ static void on_cut(struct timer *timer)
     set_capacity_now(client, client->capacity_next);
 }
 
-bool server_set_capacity(struct server *server, const struct hash32 *id, uint64_t capacity)
+struct server_client *server_find(struct server *server, const struct hash32 *id)
 {
-    ASSERT(capacity <= UINT64_MAX / SERVER_BUFFER_UNIT);
     struct server_client *client = server->clients;
     while (client != NULL && !hash32_equal(&client->id, id))
         client = client->next;
-    if (client == NULL || client->state == CLIENT_HANDSHAKE)
+    return client != NULL && client->state != CLIENT_HANDSHAKE ? client : NULL;
+}
+
+bool server_freeze_client(struct server *server, const struct hash32 *id)
+{
+    struct server_client *client = server_find(server, id);
+    if (client != NULL && client->state == CLIENT_READY)
+        server_freeze(client, "the operator wants it");
+    return client != NULL;
+}
+
+bool server_drop_client(struct server *server, const struct hash32 *id)
+{
+    struct server_client *client = server_find(server, id);
+    if (client != NULL)
+        server_drop(client, PEER_REQUESTED, "the operator wants it");
+    return client != NULL;
+}
+
+void server_capacities(const struct server *server, uint64_t *total, uint64_t *connected)
+{
+    *total = SERVER_RECHARGE_UNIT * server->config.capacity_total;
+    *connected = 0;
+    for (const struct server_client *client = server->clients; client != NULL;
+         client = client->next) {
+        if (client->state != CLIENT_HANDSHAKE)
+            *connected += SERVER_RECHARGE_UNIT * client->capacity;
+    }
+}
+
+bool server_set_capacity(struct server *server, const struct hash32 *id, uint64_t capacity)
+{
+    ASSERT(capacity <= UINT64_MAX / SERVER_BUFFER_UNIT);
+    struct server_client *client = server_find(server, id);
+    if (client == NULL)
         return false;
+    server_balance_charge(client, 0); /* the time so far was at the old one */
+    client->raised = client->balance > 0 && capacity > server->config.capacity;
     timer_stop(&client->cut);
     client->capacity_next = capacity;
     if (capacity >= client->capacity)
@@ -286,8 +325,9 @@ struct server_client *server_attach(struct server *server, const struct server_l
     flow_server_init(&client->flow, SERVER_BUFFER_UNIT * capacity, SERVER_RECHARGE_UNIT * capacity,
                      now_ms);
     server->backend->ops->head(server->backend, &client->told);
+    server_price_table(server, client->prices);
     struct les_status status;
-    make_status(server, &status, version, capacity, &client->told);
+    make_status(client, &status);
     struct buf payload = {0};
     les_status_encode(&payload, &status);
     bool sent = ops->send(line, LES_STATUS, buf_span(&payload));
@@ -318,6 +358,10 @@ void server_message(struct server_client *client, unsigned code, struct span pay
         server_drop(client, PEER_SUBPROTOCOL, "a message that is no request");
         return;
     }
+    if (client->server->config.announce_only && code != LES_GET_BLOCK_HEADERS) {
+        client->server->stats.ignored++;
+        return;
+    }
     server_request(client, code, payload);
 }
 
@@ -336,6 +380,8 @@ struct server *server_new(struct loop *loop, struct crypto *crypto, struct log *
     server->ready_tail = &server->ready;
     timer_init(&server->run, loop, server_on_run);
     timer_init(&server->watch, loop, server_on_watch);
+    server_price_init(server);
+    server_balance_init(server);
     backend->ops->head(backend, &server->broadcast);
     return server;
 }
@@ -353,6 +399,7 @@ void server_free(struct server *server)
     }
     timer_stop(&server->run);
     timer_stop(&server->watch);
+    timer_stop(&server->settle);
     mem_wipe(&server->config.key, sizeof(server->config.key));
     mem_free(server);
 }
@@ -363,4 +410,6 @@ void server_stats(const struct server *server, struct server_stats *out)
     for (const struct server_client *client = server->clients; client != NULL;
          client = client->next)
         out->queued += client->jobs_count;
+    for (size_t i = 0; i < LES_COST_CODES_COUNT; i++)
+        out->price_1024[i] = server_price_1024(server, i);
 }

@@ -10,7 +10,17 @@
  * Price of service: a request is accepted at its maximum cost by the table of les.md 3.8 and
  * charged what it really took: the nanoseconds of this thread, times the part of the server's
  * capacity that recently active clients hold. A client alone on an idle server can so use all of
- * it, and pays the full price when others want their part. */
+ * it, and pays the full price when others want their part.
+ *
+ * The table follows what requests really take (server_measure, then what is served): twice the
+ * average, between a quarter of go-ethereum's price and the one at which its clients still get what
+ * they count on (a third of the buffer for 192 headers, 64 transaction states, 16 helper proofs).
+ * A client keeps the table of its Status for as long as it is connected.
+ *
+ * Balances (les.md 6.2): the operator gives a node id a balance in cost units. While it lasts the
+ * client is served before others when places are scarce, may be given more capacity, and pays with
+ * it: for the time it is connected and for its requests, by factors that the operator sets. What
+ * clients use without a balance is counted too, fades, and decides who has to go first. */
 #ifndef LES_PROTO_SERVER_H
 #define LES_PROTO_SERVER_H
 
@@ -101,6 +111,11 @@ struct server_config {
     uint64_t capacity; /* of a new client, in units of the smallest (16,000 a millisecond); 0 counts
                           as 1 */
     uint64_t capacity_total; /* what this server can give; 0 counts as one processor (62) */
+    /* Tells of heads and answers GetBlockHeaders, so that clients can link them; any other request
+     * is passed over in silence. Its Status says neither chain, state nor relay of transactions. */
+    bool announce_only;
+    uint64_t clients_max;             /* after their Status; 0: whatever the network lets in */
+    struct server_balances *balances; /* borrowed; NULL: none outlive their connection */
 };
 #define SERVER_RECHARGE_UNIT                                                                       \
     16000ul /* cost units per millisecond, the smallest capacity of go-ethereum */
@@ -114,6 +129,9 @@ void server_free(struct server *server);
 /* The backend has a new head. Broadcast to those who want it, if it is ahead of the last broadcast.
  */
 void server_head_changed(struct server *server);
+/* Times questions about the head, SERVER_MEASURE_US at most, for the first cost table. Before there
+ * are clients. A backend that does not answer at once is learned about as it serves. */
+void server_measure(struct server *server);
 /* The same for a head that is not ahead of the last broadcast, and is meant to be the head all the
  * same: a development chain was set back. go-ethereum's clients end the session over that; clients
  * that vote (les/proto/chain.h) go back with it. */
@@ -144,6 +162,49 @@ void server_detach(struct server_client *client);
  * after SERVER_CUT_DELAY_MS. False: it is not connected. */
 bool server_set_capacity(struct server *server, const struct hash32 *id, uint64_t capacity);
 
+/* ---- balances ----
+ * Amounts are cost units, at most INT64_MAX. */
+struct server_balances {
+    uint64_t (*load)(struct server_balances *balances, const struct hash32 *id); /* 0: none */
+    void (*save)(struct server_balances *balances, const struct hash32 *id, uint64_t amount);
+};
+/* Cost units: for a nanosecond connected; for one at a million units per millisecond of capacity;
+ * for each unit that a request was charged. */
+struct server_factors {
+    double time, capacity, request;
+};
+struct server_pricing {
+    struct server_factors positive, negative; /* while there is a balance; when there is none */
+};
+struct server_client_info {
+    struct hash32 id;
+    unsigned version;
+    uint64_t connected_ms;
+    uint64_t capacity; /* units per millisecond */
+    uint64_t balance, debt;
+};
+/* Clients after their Status. False: not connected. */
+bool server_client_info(struct server *server, const struct hash32 *id,
+                        struct server_client_info *out);
+void server_each_client(struct server *server,
+                        void (*each)(void *owner, const struct server_client_info *info),
+                        void *owner);
+uint64_t server_balance(struct server *server, const struct hash32 *id); /* connected or not */
+/* Adds to a balance, which ends at 0 or more. False: it would pass INT64_MAX; nothing changed. */
+bool server_add_balance(struct server *server, const struct hash32 *id, int64_t amount,
+                        uint64_t *before, uint64_t *after);
+/* id NULL: for clients to come. False: not connected. */
+bool server_pricing_get(struct server *server, const struct hash32 *id, struct server_pricing *out);
+bool server_pricing_set(struct server *server, const struct hash32 *id,
+                        const struct server_pricing *pricing);
+/* Settles and writes all balances now. */
+void server_save_balances(struct server *server);
+/* Sends Stop, as if its buffer had run out; or ends the connection. False: not connected. */
+bool server_freeze_client(struct server *server, const struct hash32 *id);
+bool server_drop_client(struct server *server, const struct hash32 *id);
+/* Units per millisecond: what it can give, and what clients after their Status hold. */
+void server_capacities(const struct server *server, uint64_t *total, uint64_t *connected);
+
 struct server_stats {
     uint64_t clients;       /* now, after their Status */
     uint64_t clients_total; /* so far */
@@ -156,7 +217,11 @@ struct server_stats {
     uint64_t dropped;       /* closed by us after Status */
     uint64_t announcements; /* messages sent with a head */
     uint64_t cost_charged, work_us;
-    uint64_t queued; /* requests waiting or in work, now */
+    uint64_t queued;    /* requests waiting or in work, now */
+    uint64_t displaced; /* clients that had to go for one with a balance; turned away for want of
+                           a place */
+    uint64_t turned_away;
+    uint64_t price_1024[LES_COST_CODES_COUNT]; /* prices now, in 1/1024 of go-ethereum's */
 };
 void server_stats(const struct server *server, struct server_stats *out);
 

@@ -47,13 +47,27 @@ struct server_client {
     enum les_announce_type announce_type;
     struct les_serve_head told; /* the newest head it was sent */
     struct flow_server flow;
+    struct les_cost prices[LES_COST_CODES_COUNT]; /* as its Status said */
     uint64_t capacity, capacity_next;
+    uint64_t connected_ms;
+    struct server_pricing pricing;
+    uint64_t balance;    /* as of settled_ms */
+    double balance_part; /* of a unit, still owed */
+    double debt;         /* used without a balance; fades */
+    uint64_t settled_ms;
+    bool raised;              /* it has more capacity than others for its balance */
+    bool balance_changed;     /* since it was loaded or saved */
     struct timer cut;         /* to capacity_next */
     struct timer state_timer; /* the Status must come; frozen: look at the buffer */
     struct server_job *jobs, **jobs_tail;
     size_t jobs_count, jobs_bytes;
     uint64_t active_ms; /* when its last request came */
     uint64_t invalid, invalid_ms;
+};
+
+/* What items of one kind took lately, against go-ethereum's estimates. */
+struct server_price {
+    uint64_t expected_ns, spent_ns;
 };
 
 struct server {
@@ -69,6 +83,10 @@ struct server {
     uint64_t step_us;                          /* when the step under way began */
     struct les_serve_head broadcast;           /* the last one */
     uint64_t share_ms, share_1024; /* part of the capacity in use, in 1/1024, as of share_ms */
+    struct server_price prices[LES_COST_CODES_COUNT];
+    struct server_pricing pricing; /* of clients to come */
+    struct timer settle;           /* while anybody has a balance */
+    uint64_t saved_ms;
     struct server_stats stats;
 };
 
@@ -80,7 +98,23 @@ bool server_send(struct server_client *client, unsigned code,
                  struct span payload); /* false: dropped */
 /* One more item that was not there. False: that was one too many, the client is dropped. */
 bool server_count_unavailable(struct server_client *client);
-struct les_flow_params server_flow_params(uint64_t capacity);
+struct server_client *server_find(struct server *server, const struct hash32 *id); /* NULL: none */
+
+/* ---- server_price.c ---- */
+void server_price_init(struct server *server);
+/* The table for a client that comes now. */
+void server_price_table(const struct server *server, struct les_cost out[LES_COST_CODES_COUNT]);
+uint64_t server_price_1024(const struct server *server, size_t index);
+/* items of a kind took so long. */
+void server_price_note(struct server *server, size_t index, uint64_t items, uint64_t work_us);
+
+/* ---- server_balance.c ---- */
+void server_balance_init(struct server *server);
+void server_balance_open(struct server_client *client);  /* it has come */
+void server_balance_close(struct server_client *client); /* it goes */
+void server_balance_charge(struct server_client *client, uint64_t cost);
+/* Makes a place for a client that is accepted now. False: there is none, it is to be dropped. */
+bool server_make_place(struct server_client *client);
 
 /* ---- server_job.c ---- */
 /* A request that may be accepted: checks it, takes its price and puts it in the queue. */

@@ -287,10 +287,9 @@ static void enqueue(struct server_client *client, struct server_job *job, struct
     client_ready(client);
 }
 
-static uint64_t price(unsigned code, uint64_t items)
+static uint64_t price(const struct server_client *client, unsigned code, uint64_t items)
 {
-    struct les_flow_params params = server_flow_params(1);
-    const struct les_cost *cost = &params.costs[les_cost_index(code)];
+    const struct les_cost *cost = &client->prices[les_cost_index(code)];
     return cost->base + items * cost->per_item; /* items is at most les_items_max */
 }
 
@@ -309,7 +308,7 @@ void server_request(struct server_client *client, unsigned code, struct span pay
         server->stats.ignored++;
         return;
     }
-    check.cost_max = price(code, check.items_count);
+    check.cost_max = price(client, code, check.items_count);
     if (!flow_server_accept(&client->flow, check.cost_max, &check.ticket,
                             loop_now_ms(server->loop))) {
         server_freeze(client, "it asked for more than its buffer holds");
@@ -470,6 +469,9 @@ static uint64_t job_cost(struct server_job *job)
         cost = job->cost_max;
     server->stats.work_us += work_us;
     server->stats.cost_charged += cost;
+    uint64_t items = job->code == LES_GET_BLOCK_HEADERS ? job->headers.amount : job->consumed;
+    server_price_note(server, les_cost_index(job->code), items, work_us);
+    server_balance_charge(job->client, cost);
     return cost;
 }
 

@@ -29,6 +29,8 @@ struct loop *world_host_new(struct world *world, const char *ip);
 uint64_t world_now_ms(const struct world *world);
 bool world_step(struct world *world); /* runs the earliest event; false: there is none */
 void world_run_for_ms(struct world *world, uint64_t ms);
+/* Time that a callback takes: what is due meanwhile comes late. */
+void world_spend_us(struct world *world, uint64_t us);
 /* Steps until done says true; false: limit_ms passed, or nothing is left that could happen. */
 bool world_run_until(struct world *world, bool (*done)(void *owner), void *owner,
                      uint64_t limit_ms);
