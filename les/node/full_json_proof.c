@@ -136,13 +136,15 @@ static json_t *find_entry(struct full_read *read, const struct hash32 *slot)
     return NULL;
 }
 
+/* Zero has no place in a storage trie, but anvil leaves it there: the proof holds all the same. */
 static bool read_slot(struct hash32 *out, struct span value)
 {
     struct rlp rlp = rlp_reader(value);
     struct span bytes = rlp_bytes(&rlp);
-    if (!rlp_end(&rlp) || bytes.size == 0 || bytes.size > 32 || bytes.data[0] == 0)
+    if (!rlp_end(&rlp) || bytes.size > 32 || (bytes.size > 0 && bytes.data[0] == 0))
         return false;
-    memcpy(out->bytes + 32 - bytes.size, bytes.data, bytes.size);
+    if (bytes.size > 0)
+        memcpy(out->bytes + 32 - bytes.size, bytes.data, bytes.size);
     return true;
 }
 

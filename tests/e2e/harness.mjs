@@ -81,7 +81,7 @@ export const KEYS = ['49a7b37aa6f6645917e7b807e9d1c00d4fa71f18343b0d4122a4d2df64
 
 let instances = 0
 export async function startServe(t, { genesis, chain, args = [], listen = '127.0.0.1:0', datadir, ms = 60000 }) {
-  const program = new Program(t, 'lesserve', ['--genesis', genesis, ...(chain ? ['--chain', chain] : []),
+  const program = new Program(t, 'lesserve', [...(genesis ? ['--genesis', genesis] : []), ...(chain ? ['--chain', chain] : []),
     '--listen', listen, '--datadir', datadir ?? path.join(scratch(t), `serve${instances++}`), ...args])
   program.enode = (await program.wait(/^(enode:\/\/\S+)/m, { ms }))[1]
   return program
