@@ -1,5 +1,5 @@
 // anvil as the full node behind lesserve: starting it, and what it answers otherwise than go-ethereum, in one place with reasons.
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createRequire } from 'node:module'
@@ -15,23 +15,32 @@ function freePort() {
   })
 }
 
-function binary() {
+function binary(name) {
   try {
     const require = createRequire(path.join(here, 'package.json'))
-    return path.join(path.dirname(require.resolve('@foundry-rs/anvil-linux-amd64/package.json')), 'bin/anvil')
+    return path.join(path.dirname(require.resolve(`@foundry-rs/${name}-linux-amd64/package.json`)), `bin/${name}`)
   } catch {
     return null
   }
 }
-// anvil comes as a program for one kind of machine.
-export const needAnvil = binary() ? {} : { skip: 'anvil is not there for this machine' }
+// They come as programs for one kind of machine.
+export const needAnvil = binary('anvil') ? {} : { skip: 'anvil is not there for this machine' }
+
+export const needCast = binary('cast') ? {} : { skip: 'cast is not there for this machine' }
+
+// Runs cast to its end; its output without the newline.
+export function cast(...args) {
+  return new Promise((resolve, reject) => {
+    execFile(binary('cast'), args, { timeout: 60000 }, (error, out, log) => (error ? reject(new Error(`${error.message}\n${log}`)) : resolve(out.trim())))
+  })
+}
 
 // Resolves when it answers. stop and start keep the port; a started one begins a chain of its own unless --state says otherwise.
 export async function startAnvil(t, args = []) {
   const port = await freePort()
   const anvil = { url: `http://127.0.0.1:${port}`, ws: `ws://127.0.0.1:${port}`, child: null, log: '' }
   anvil.start = () => new Promise((resolve, reject) => {
-    const child = spawn(binary(), ['--port', String(port), '--host', '127.0.0.1', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(binary('anvil'), ['--port', String(port), '--host', '127.0.0.1', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     anvil.child = child
     anvil.ended = new Promise((done) => child.on('close', done))
     let out = ''

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import solc from 'solc'
 import { Contract, ContractFactory, JsonRpcProvider, Network, Wallet, keccak256, toBeHex } from 'ethers'
 import { root, scratch, run, startServe, startGate, rpc, call, until } from './harness.mjs'
-import { needAnvil, startAnvil, differs } from './anvil.mjs'
+import { needAnvil, needCast, startAnvil, cast, differs } from './anvil.mjs'
 
 const QUERIES = Number(process.env.QUERIES ?? 10000)
 const SEED = Number(process.env.SEED ?? Date.now() % 1000000)
@@ -199,6 +199,16 @@ test('lesgate over lesserve over anvil answers what anvil answers', needAnvil, a
     await (await wallets[2].sendTransaction({ to: '0x' + '12'.repeat(20), value: 1, nonce: nonces[2]++, type: 1, gasPrice: 3000000000,
       accessList: [{ address: shop.target, storageKeys: [toBeHex(0, 32)] }] })).wait()
     assert.ok((await shop.count()) > 0n)
+  })
+
+  await t.test('cast sends and calls, through lesgate', needCast, async () => {
+    const args = ['--rpc-url', gate.url]
+    await cast('send', ...args, '--private-key', KEYS[1], shop.target, 'buy(uint256,uint256)', '77', '7')
+    nonces[1]++
+    assert.equal(await cast('call', ...args, shop.target, 'stock(uint256)(uint256)', '77'), '7')
+    assert.equal(await cast('chain-id', ...args), String(CHAIN_ID))
+    assert.equal(await cast('balance', ...args, wallets[1].address), await cast('balance', '--rpc-url', anvil.url, wallets[1].address))
+    assert.equal(await cast('storage', ...args, shop.target, '0'), await cast('storage', '--rpc-url', anvil.url, shop.target, '0'))
   })
 
   await t.test('what the node refuses comes back in the words of go-ethereum', async () => {
