@@ -35,6 +35,7 @@ static struct call_done put_answer(struct query *query)
     struct call_error *error = &job->error;
     if (error->code == 0) {
         buf_add_span(call_result(query_call(query)), buf_span(&job->out));
+        buf_free(&job->out); /* it may be large */
         return query_ok(query);
     }
     return query_fail_text(query, error->code, buf_span(&error->text), SPAN_EMPTY);

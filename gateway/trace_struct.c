@@ -248,7 +248,7 @@ static void finish(struct trace *trace, uint64_t gas_used, struct buf *out)
         json_put_raw(out, buf_span(&steps->logs));
     json_put_array_end(out);
     json_put_object_end(out);
-    buf_clear(&steps->logs);
+    buf_free(&steps->logs); /* it may be large, and out holds it now */
 }
 
 static void free_steps(struct trace *trace)

@@ -12,9 +12,7 @@ const STEPS = 1 + 14 * ROUNDS
 const TRACERS = [['struct logger', {}], ['struct logger, no stack', { disableStack: true }], ['callTracer', { tracer: 'callTracer' }], ['prestateTracer', { tracer: 'prestateTracer' }]]
 
 async function startAnvil() {
-  const e2e = createRequire(path.join(here, '../e2e/package.json'))
-  const wrapper = createRequire(e2e.resolve('@foundry-rs/anvil/package.json'))
-  const file = wrapper.resolve(`@foundry-rs/anvil-${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}/bin/anvil`)
+  const file = createRequire(path.join(here, '../e2e/package.json')).resolve('@foundry-rs/anvil-linux-amd64/bin/anvil')
   const program = new Program(file, ['--port', '0', '--hardfork', 'prague', '--gas-limit', '60000000', '--accounts', '1', '--no-mining'])
   return { name: 'anvil', pid: program.pid, url: `http://${await program.line(/^Listening on (\S+)/m)}`, stop: () => program.stop() }
 }
