@@ -1,5 +1,5 @@
-/* What the files of the real world share: loop_uv.c (loop, clock, work), link_uv.c (TCP, Unix sockets), net_uv.c
- * (UDP, names). Private to les/base. */
+/* What the files of the real world share: loop_uv.c (loop, clock, work), link_uv.c (TCP, Unix
+ * sockets), net_uv.c (UDP, names). Private to les/base. */
 #ifndef LES_BASE_LOOP_UV_H
 #define LES_BASE_LOOP_UV_H
 
