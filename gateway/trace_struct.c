@@ -27,6 +27,10 @@ struct steps {
     struct table contracts;
     struct buf output;
     bool failed;
+    /* To tell whether the code of a new contract was paid for. */
+    bool code_may_be_free;
+    uint64_t gas_given;
+    int64_t gas_left; /* after the last step */
 };
 
 /* ---- storage ---- */
@@ -168,6 +172,7 @@ static void on_step_end(struct evm_tracer *tracer, enum evm_end end, int64_t gas
 {
     struct steps *steps = container_of(tracer, struct steps, trace.evm);
     const struct evm_step *step = &steps->watch.step;
+    steps->gas_left = gas_left;
     if (steps->ignored || evm_end_is_engine(end))
         return;
     size_t before = steps->logs.size + (steps->logs.size > 0);
@@ -192,14 +197,33 @@ static void on_step_end(struct evm_tracer *tracer, enum evm_end end, int64_t gas
         buf_free(&steps->logs);
 }
 
-static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_end end,
-                          uint64_t gas_used, struct span output)
+static void on_enter(struct evm_tracer *tracer, enum evm_call_kind kind, unsigned depth,
+                     const struct address20 *from, const struct address20 *to,
+                     const struct u256 *value, struct span input, uint64_t gas)
 {
-    (void)gas_used;
+    (void)from, (void)to, (void)value, (void)input;
     struct steps *steps = container_of(tracer, struct steps, trace.evm);
     if (depth != 0)
         return;
-    steps->failed = end != EVM_END_SUCCESS;
+    steps->gas_given = gas;
+    steps->code_may_be_free &= kind == EVM_CREATE;
+}
+
+/* Before EIP-2 a creation that cannot pay for its code succeeds without it. go-ethereum's struct
+ * logger calls that failed, its callTracer does not. */
+static bool is_unpaid(const struct steps *steps, uint64_t gas_used, struct span output)
+{
+    return steps->code_may_be_free && output.size > 0 &&
+           steps->gas_given - gas_used == (uint64_t)steps->gas_left;
+}
+
+static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_end end,
+                          uint64_t gas_used, struct span output)
+{
+    struct steps *steps = container_of(tracer, struct steps, trace.evm);
+    if (depth != 0)
+        return;
+    steps->failed = end != EVM_END_SUCCESS || is_unpaid(steps, gas_used, output);
     buf_clear(&steps->output);
     if (!steps->failed || end == EVM_END_REVERT)
         buf_add_span(&steps->output, output);
@@ -221,8 +245,8 @@ static void clear_contracts(struct steps *steps)
 
 static void begin(struct trace *trace, const struct trace_subject *subject)
 {
-    (void)subject;
     struct steps *steps = container_of(trace, struct steps, trace);
+    steps->code_may_be_free = subject->revision < EVM_HOMESTEAD;
     buf_clear(&steps->logs);
     buf_clear(&steps->output);
     steps->failed = false;
@@ -264,8 +288,10 @@ static void free_steps(struct trace *trace)
 
 struct trace *trace_struct_new(const struct trace_options *options)
 {
-    static const struct evm_tracer_ops tracer_ops = {
-        .on_step = on_step, .on_step_end = on_step_end, .on_exit = on_exit_frame};
+    static const struct evm_tracer_ops tracer_ops = {.on_step = on_step,
+                                                     .on_step_end = on_step_end,
+                                                     .on_enter = on_enter,
+                                                     .on_exit = on_exit_frame};
     static const struct trace_ops ops = {begin, finish, free_steps};
     struct steps *steps = mem_alloc(sizeof *steps);
     steps->trace.evm.ops = &tracer_ops;

@@ -598,6 +598,29 @@ Test(trace, a_creation_that_fails_has_no_address)
     expect_creation_error("fe", GAS, "invalid opcode: INVALID");
 }
 
+/* Frontier: 2 bytes of code cost 400 gas. */
+Test(trace, a_contract_that_is_left_without_code_before_homestead)
+{
+    static const struct {
+        enum trace_kind kind;
+        uint64_t gas;
+        const char *part;
+    } rows[] = {{TRACE_STRUCT, 300, "\"failed\":true,\"returnValue\":\"0x\""},
+                {TRACE_STRUCT, 500, "\"failed\":false,\"returnValue\":\"0x0000\""},
+                {TRACE_STRUCT, 5000, "\"failed\":false,\"returnValue\":\"0x0000\""},
+                {TRACE_CALL, 300, "\"output\":\"0x0000\",\"value\""},
+                {TRACE_CALL, 500, "\"output\":\"0x0000\",\"value\""}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct world world;
+        world_start(&world, EVM_FRONTIER, &(struct trace_options){.kind = rows[i].kind});
+        run(&world, true, "60026000f3", rows[i].gas);
+        cr_expect_not_null(
+            memmem(world.out.data, world.out.size, rows[i].part, strlen(rows[i].part)), "%zu: %.*s",
+            i, (int)world.out.size, (const char *)world.out.data);
+        world_end(&world);
+    }
+}
+
 Test(trace, selfdestruct_is_a_call_and_so_is_a_precompile)
 {
     struct world world;
