@@ -256,6 +256,8 @@ static enum full_http_state feed_line(struct full_http *http, struct span bytes,
         return FULL_HTTP_LARGE;
     buf_add_span(&http->line, SPAN(bytes.data, size));
     *used += size;
+    if (http->phase == FULL_HTTP_CHUNK_END && http->line.data[0] != '\r')
+        return FULL_HTTP_BAD;
     return end == NULL ? FULL_HTTP_MORE : take_line(http);
 }
 
