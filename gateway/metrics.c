@@ -9,13 +9,21 @@ struct metric {
 };
 
 struct metrics {
+    const char *prefix;
     struct metric *items;
     size_t count, capacity;
 };
 
 struct metrics *metrics_new(void)
 {
-    return mem_alloc(sizeof(struct metrics));
+    struct metrics *metrics = mem_alloc(sizeof(struct metrics));
+    metrics->prefix = "lesgate";
+    return metrics;
+}
+
+void metrics_set_prefix(struct metrics *metrics, const char *prefix)
+{
+    metrics->prefix = prefix;
 }
 
 void metrics_free(struct metrics *metrics)
@@ -66,10 +74,10 @@ void metrics_print(const struct metrics *metrics, struct buf *out)
     for (size_t i = 0; i < metrics->count; i++) {
         const struct metric *metric = &metrics->items[i];
         if (i == 0 || strcmp(metric->name, metric[-1].name) != 0)
-            buf_printf(out, "# HELP lesgate_%s %s\n# TYPE lesgate_%s %s\n", metric->name,
-                       metric->help, metric->name,
+            buf_printf(out, "# HELP %s_%s %s\n# TYPE %s_%s %s\n", metrics->prefix, metric->name,
+                       metric->help, metrics->prefix, metric->name,
                        metric->kind == METRIC_COUNTER ? "counter" : "gauge");
-        buf_printf(out, "lesgate_%s", metric->name);
+        buf_printf(out, "%s_%s", metrics->prefix, metric->name);
         if (metric->labels != NULL)
             buf_printf(out, "{%s}", metric->labels);
         if (metric->value != NULL)

@@ -8,6 +8,8 @@
 
 struct metrics;
 struct metrics *metrics_new(void);
+/* The prefix of all names; "lesgate" without it. Static text. */
+void metrics_set_prefix(struct metrics *metrics, const char *prefix);
 void metrics_free(struct metrics *metrics); /* NULL is legal */
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE };
@@ -23,7 +25,7 @@ void metrics_add_function(struct metrics *metrics, enum metric_kind kind, const 
                           const char *labels, const char *help, double (*read)(void *owner),
                           void *owner);
 
-/* Appends everything, each name with the prefix lesgate_. */
+/* Appends everything, each name with the prefix and _ before it. */
 void metrics_print(const struct metrics *metrics, struct buf *out);
 
 #endif

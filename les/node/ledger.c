@@ -377,6 +377,8 @@ static enum status import(struct ledger *ledger, struct span chain_rlp,
         enum status status = add(ledger, block_rlp, error);
         if (status != STATUS_OK)
             return status;
+        if (ledger->config.stopped != NULL && ledger->config.stopped(ledger->config.owner))
+            return STATUS_CANCELLED;
         if (count % LEDGER_IMPORT_LOG_BLOCKS == LEDGER_IMPORT_LOG_BLOCKS - 1) {
             char number[24];
             log_write(ledger->config.log, LOG_INFO, "ledger", "importing", "block",

@@ -46,6 +46,7 @@ struct ledger_config {
     uint64_t safe_distance, finalized_distance;
     /* The head moved; from == to only for the first one. May be NULL. */
     void (*on_head)(void *owner, struct ledger_block *from, struct ledger_block *to);
+    bool (*stopped)(void *owner); /* asked between the blocks of an import; may be NULL */
     void *owner;
 };
 /* genesis: with its state root; copied. */
@@ -64,7 +65,7 @@ enum status ledger_add(struct ledger *ledger, struct span block_rlp, struct buf 
 enum status ledger_add_made(struct ledger *ledger, struct span block_rlp,
                             const struct buf *receipts, struct buf *error) WARN_UNUSED;
 /* Blocks one after the other, as a chain file has them (a genesis at the start must be ours). Stops
- * at the first bad one. */
+ * at the first bad one. STATUS_CANCELLED: config.stopped said so; what was added stays. */
 enum status ledger_import(struct ledger *ledger, struct span chain_rlp,
                           struct buf *error) WARN_UNUSED;
 /* The same without executing: blocks have no state and no receipts, except empty ones; bodies are

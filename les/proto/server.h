@@ -204,6 +204,7 @@ bool server_freeze_client(struct server *server, const struct hash32 *id);
 bool server_drop_client(struct server *server, const struct hash32 *id);
 /* Units per millisecond: what it can give, and what clients after their Status hold. */
 void server_capacities(const struct server *server, uint64_t *total, uint64_t *connected);
+uint64_t server_priority_capacity(const struct server *server); /* of those with a balance */
 
 struct server_stats {
     uint64_t clients;       /* now, after their Status */

@@ -258,3 +258,14 @@ bool server_pricing_set(struct server *server, const struct hash32 *id,
     client->pricing = *pricing;
     return true;
 }
+
+uint64_t server_priority_capacity(const struct server *server)
+{
+    uint64_t sum = 0;
+    for (const struct server_client *client = server->clients; client != NULL;
+         client = client->next) {
+        if (client->state != CLIENT_HANDSHAKE && client->balance > 0)
+            sum += SERVER_RECHARGE_UNIT * client->capacity;
+    }
+    return sum;
+}
