@@ -35,6 +35,8 @@ void trace_free(struct trace *trace)
 
 void trace_begin(struct trace *trace, const struct trace_subject *subject)
 {
+    enum { AROUND_MAX = 256 }; /* of text around what a tracer counts */
+    trace->overflowed |= !trace_take(trace, AROUND_MAX);
     trace->ops->begin(trace, subject);
 }
 

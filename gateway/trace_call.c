@@ -7,6 +7,9 @@
 
 #define NONE SIZE_MAX
 
+/* What the JSON of one takes at most, besides input, output and data. */
+enum { FRAME_TEXT_MAX = 512, LOG_TEXT_MAX = 640 };
+
 struct piece { /* of text */
     size_t at, size;
 };
@@ -91,8 +94,7 @@ static void on_enter(struct evm_tracer *tracer, enum evm_call_kind kind, unsigne
     struct calls *calls = calls_of(tracer);
     calls->depth = depth;
     calls->faulted = false;
-    if ((calls->only_top_call && depth > 0) ||
-        !trace_take(&calls->trace, sizeof(struct call_frame)))
+    if ((calls->only_top_call && depth > 0) || !trace_take(&calls->trace, FRAME_TEXT_MAX))
         return;
     if (calls->frames_count == calls->frames_capacity) {
         calls->frames_capacity = calls->frames_capacity == 0 ? 16 : calls->frames_capacity * 2;
@@ -156,6 +158,9 @@ static void on_exit_frame(struct evm_tracer *tracer, unsigned depth, enum evm_en
     frame->failed = end != EVM_END_SUCCESS;
     if (!frame->failed || end == EVM_END_REVERT)
         frame->output = keep(calls, output);
+    /* A reason is shown besides the output that it comes from, at six characters a byte at most. */
+    if (end == EVM_END_REVERT && !trace_take(&calls->trace, output.size * 6))
+        return;
     if (frame->failed) {
         frame->error = keep_error(calls, frame, end, output.size);
         frame->has_to = frame->kind != EVM_CREATE && frame->kind != EVM_CREATE2;
@@ -169,8 +174,7 @@ static void on_log(struct evm_tracer *tracer, const struct evm_log *log, struct 
                    size_t index)
 {
     struct calls *calls = calls_of(tracer);
-    if ((calls->only_top_call && calls->depth > 0) ||
-        !trace_take(&calls->trace, sizeof(struct call_log)))
+    if ((calls->only_top_call && calls->depth > 0) || !trace_take(&calls->trace, LOG_TEXT_MAX))
         return;
     if (calls->logs_count == calls->logs_capacity) {
         calls->logs_capacity = calls->logs_capacity == 0 ? 16 : calls->logs_capacity * 2;

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* What the JSON of one takes at most, before and after, besides the code. */
+enum { ACCOUNT_TEXT_MAX = 768, SLOT_TEXT_MAX = 2 * 140 };
+
 struct stored {
     struct u256 key, value;
 };
@@ -73,7 +76,7 @@ static void look_up(struct prestate *prestate, const struct address20 *address)
     struct evm_state *state = prestate->subject.state;
     struct evm_account *account;
     struct evm_code *code;
-    if (find(prestate, address) != NULL || !trace_take(&prestate->trace, sizeof(struct seen)))
+    if (find(prestate, address) != NULL || !trace_take(&prestate->trace, ACCOUNT_TEXT_MAX))
         return;
     struct seen *seen = add(prestate, address);
     if (!evm_state_account(state, address, &account) || !evm_state_code(state, account, &code))
@@ -125,7 +128,7 @@ static void look_up_slot(struct prestate *prestate, const struct evm_step *step,
         return;
     size_t at = slot_place(seen, key);
     if ((at < seen->count && u256_equal(&seen->slots[at].key, key)) ||
-        !trace_take(&prestate->trace, 2 * 70))
+        !trace_take(&prestate->trace, SLOT_TEXT_MAX))
         return;
     if (seen->count == seen->capacity) {
         seen->capacity = seen->capacity == 0 ? 8 : seen->capacity * 2;
@@ -395,7 +398,8 @@ static bool put_changes(struct prestate *prestate, struct seen *seen, struct buf
         }
         bool other_code = !hash32_equal(&code_hash, &seen->code_hash);
         bool same_bytes = code_size == 0 && hash32_equal(&seen->code_hash, &EMPTY_CODE_HASH);
-        if (other_code && !same_bytes && !prestate->options.disable_code) {
+        if (other_code && !same_bytes && !prestate->options.disable_code &&
+            trace_take(&prestate->trace, code_size * 2)) {
             json_put_key(out, "code");
             json_put_data(out, SPAN(code->bytes, code_size));
         }

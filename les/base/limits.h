@@ -242,11 +242,12 @@ _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other t
 #define SIMULATE_BYTES_MAX       24000000 /* of the answer, and of what one block returns */
 _Static_assert(SIMULATE_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer fits a batch");
 /* the RPC of a development chain */
-#define DEV_IMPERSONATED_MAX 1024   /* addresses */
+#define DEV_IMPERSONATED_MAX 1024    /* addresses */
 #define DEV_BLOCKS_MAX       1000000 /* made by one call */
-#define DEV_TIMEOUT_MS       120000 /* of a call */
+#define DEV_TIMEOUT_MS       120000  /* of a call */
 #define DEV_CALLS_MAX        4096
-#define TRACE_BYTES_MAX MIB(64) /* of one answer of debug_trace* */
+#define TRACE_BYTES_MAX      MIB(60) /* of one answer of debug_trace*: it fits WS_QUEUE_MAX */
+_Static_assert(TRACE_BYTES_MAX + KIB(64) < WS_QUEUE_MAX, "an answer fits the queue");
 
 /* ---- gateway: answers kept ---- */
 #define ANSWERS_AGAIN_MAX      256 /* texts of calls that are known without reading them */

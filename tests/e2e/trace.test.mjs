@@ -151,7 +151,7 @@ test('what go-ethereum recorded comes out to the byte', needShared, async (t) =>
     const config = (code, more) => ({ stateOverrides: { [A]: { code } }, ...more })
     const endless = { to: A, gas: hex(40_000_000) }
     const large = await call(gate.url, 'debug_traceCall', [endless, 'latest', config('0x5b5f5f52600056', { enableMemory: true, timeout: '60s' })])
-    assert.deepEqual(large.error, { code: -32003, message: 'trace larger than 67108864 bytes' })
+    assert.deepEqual(large.error, { code: -32003, message: 'trace larger than 62914560 bytes' })
     const slow = await call(gate.url, 'debug_traceCall', [endless, 'latest', config('0x5b5f56', { limit: 1, timeout: '1ms' })])
     assert.deepEqual(slow.error, { code: -32000, message: 'execution timeout' })
   })
