@@ -117,6 +117,7 @@ _Static_assert(LINK_QUEUE_BYTES_MAX >= 2 * PEER_MESSAGE_MAX, "two full messages 
 #define LES_SCORE_DECAY_MS    60000 /* one point fades in this time */
 #define LES_SCORE_BENCH       50
 #define LES_SCORE_DROP        200
+#define LES_PAST_SERVERS_MAX  256    /* gone ones of which it is known what is held against them */
 #define LES_UPDATE_BYTES_MAX  100000 /* announcement updates, drained 1 byte per 10 ms */
 #define LES_TD_BITS_MAX       100
 #define LES_REPLY_SOFT_BYTES                                                                       \
@@ -245,6 +246,9 @@ _Static_assert(SIMULATE_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer fits a bat
 #define DEV_IMPERSONATED_MAX 1024    /* addresses */
 #define DEV_BLOCKS_MAX       1000000 /* made by one call */
 #define DEV_TIMEOUT_MS       120000  /* of a call */
+#define DEV_CAPACITY         62      /* of our own light client: one processor */
+#define DEV_REORG_MAX        1000    /* blocks; CHAIN_WINDOW holds them */
+#define DEV_CONNECTIONS_MAX  256
 #define DEV_CALLS_MAX        4096
 #define TRACE_BYTES_MAX      MIB(60) /* of one answer of debug_trace*: it fits WS_QUEUE_MAX */
 _Static_assert(TRACE_BYTES_MAX + KIB(64) < WS_QUEUE_MAX, "an answer fits the queue");

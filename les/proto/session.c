@@ -51,7 +51,7 @@ struct les_server *session_new(struct les_client *client, struct peer *peer, uns
     server->version = version;
     server->trusted = trusted;
     server->account_form = guess_account_form(peer_client_id(peer), &server->account_form_sure);
-    server->score_ms = loop_now_ms(client_loop(client));
+    server->record.score_ms = loop_now_ms(client_loop(client));
     timer_init(&server->resume, client_loop(client), on_resume_late);
     timer_init(&server->status_timer, client_loop(client), on_status_late);
 
@@ -83,18 +83,18 @@ static uint64_t now_ms(const struct les_server *server)
 
 bool session_benched(const struct les_server *server, uint64_t now)
 {
-    return now < server->benched_until_ms;
+    return now < server->record.benched_until_ms;
 }
 
 static void bench(struct les_server *server)
 {
     uint64_t rest = LES_BENCH_MS;
-    for (unsigned i = 0; i < server->benched_times && rest < LES_BENCH_MAX_MS; i++)
+    for (unsigned i = 0; i < server->record.benched_times && rest < LES_BENCH_MAX_MS; i++)
         rest *= 2;
     if (rest > LES_BENCH_MAX_MS)
         rest = LES_BENCH_MAX_MS;
-    server->benched_times++;
-    server->benched_until_ms = now_ms(server) + rest;
+    server->record.benched_times++;
+    server->record.benched_until_ms = now_ms(server) + rest;
 }
 
 void session_fault(struct les_server *server, enum les_fault fault, const char *what)
@@ -108,12 +108,13 @@ void session_fault(struct les_server *server, enum les_fault fault, const char *
 #undef X
     };
     uint64_t now = now_ms(server);
-    uint64_t faded = (now - server->score_ms) / LES_SCORE_DECAY_MS;
-    server->score_ms += faded * LES_SCORE_DECAY_MS;
-    server->score = faded > (uint64_t)server->score ? 0 : server->score - (int)faded;
-    server->score += FAULTS[fault].points;
-    if (server->score > 2 * LES_SCORE_DROP) /* a flood of faults changes nothing any more */
-        server->score = 2 * LES_SCORE_DROP;
+    uint64_t faded = (now - server->record.score_ms) / LES_SCORE_DECAY_MS;
+    server->record.score_ms += faded * LES_SCORE_DECAY_MS;
+    server->record.score =
+        faded > (uint64_t)server->record.score ? 0 : server->record.score - (int)faded;
+    server->record.score += FAULTS[fault].points;
+    if (server->record.score > 2 * LES_SCORE_DROP) /* a flood of faults changes nothing any more */
+        server->record.score = 2 * LES_SCORE_DROP;
 
     struct enode enode;
     char url[ENODE_TEXT_SIZE], score[24], request[24];
@@ -122,7 +123,7 @@ void session_fault(struct les_server *server, enum les_fault fault, const char *
     log_write(client_log(server->client),
               fault == LES_FAULT_EMPTY || fault == LES_FAULT_PADDING ? LOG_DEBUG : LOG_WARN, "les",
               FAULTS[fault].text, "what", what, "server", url, "score",
-              log_u64(score, (uint64_t)server->score), "requests",
+              log_u64(score, (uint64_t)server->record.score), "requests",
               log_u64(request, server->requests), NULL);
     if (fault == LES_FAULT_LIE) {
         server->lies++;
@@ -134,9 +135,9 @@ void session_fault(struct les_server *server, enum les_fault fault, const char *
         server->empties++;
     if (fault == LES_FAULT_BREACH)
         client_drop(server, PEER_SUBPROTOCOL, what);
-    else if (server->score >= LES_SCORE_DROP && !server->trusted)
+    else if (server->record.score >= LES_SCORE_DROP && !server->trusted)
         client_drop(server, PEER_USELESS, "too many faults");
-    else if (server->score >= LES_SCORE_BENCH && !session_benched(server, now))
+    else if (server->record.score >= LES_SCORE_BENCH && !session_benched(server, now))
         bench(server);
 }
 

@@ -1,5 +1,5 @@
 /* One LES session seen from the client: Status, announcements, flow control and the requests on the
- * wire. Knows nothing of other servers or of who asked; les/proto/client.c drives it. Internal to
+ * wire. Knows nothing of other servers or of who asked; les/proto/client*.c drive it. Internal to
  * les/proto. */
 #ifndef LES_PROTO_SESSION_H
 #define LES_PROTO_SESSION_H
@@ -44,6 +44,14 @@ enum les_fault {
 #undef X
 };
 
+/* What is held against a server; it outlives the connection. */
+struct les_record {
+    int score; /* 0 is clean; faults add points, time takes them away */
+    uint64_t score_ms;
+    uint64_t benched_until_ms; /* not asked for data before */
+    unsigned benched_times;
+};
+
 struct les_server {
     struct les_client *client;
     struct les_server *next;
@@ -65,11 +73,7 @@ struct les_server {
     size_t messages_count;
     size_t items_in_flight;
     uint64_t update_bytes, update_ms; /* leaky bucket of announcement updates */
-    /* judgement */
-    int score; /* 0 is clean; faults add points, time takes them away */
-    uint64_t score_ms;
-    uint64_t benched_until_ms; /* not asked for data before */
-    unsigned benched_times;
+    struct les_record record;
     uint64_t latency_us; /* moving average */
     uint64_t latency_dev_us;
     uint64_t requests, items, lies, timeouts, empties;
@@ -102,7 +106,7 @@ void session_void_messages(struct les_server *server);
 void session_fault(struct les_server *server, enum les_fault fault, const char *what);
 bool session_benched(const struct les_server *server, uint64_t now_ms);
 
-/* ---- implemented by client.c ---- */
+/* ---- implemented by client.c and client_ops.c ---- */
 void client_on_ready(struct les_server *server);
 void client_on_head(struct les_server *server);
 void client_on_reply(struct les_server *server, struct les_message *message, struct span data);

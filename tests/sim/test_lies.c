@@ -365,3 +365,39 @@ Test(lies, more_silent_servers_than_one_question_remembers)
     cr_assert(strstr(answer, "-32002") != NULL, "%s", answer);
     sim_free(sim);
 }
+
+static size_t benched_count(struct sim *sim)
+{
+    struct les_client *client = sim_light(sim)->client;
+    size_t benched = 0;
+    for (size_t i = 0; i < les_server_count(client); i++) {
+        struct les_server_info info;
+        les_server_describe(les_server_at(client, i), &info);
+        benched += info.benched;
+    }
+    return benched;
+}
+
+/* Hanging up and dialling again does not wash a liar clean. */
+Test(lies, are_remembered_over_a_reconnect)
+{
+    struct sim *sim = sim_new(1, GENESIS, CHAIN, 3);
+    uint64_t asked = 0;
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    for (size_t i = 0; i < 3; i++)
+        sim_set_tamper(sim, i, on_wrong_leaf, &asked);
+    (void)sim_rpc(sim, STATE_REQUESTS[0]); /* all three lie: each is caught once */
+    cr_assert_eq(benched_count(sim), 3, "%s", sim_log(sim));
+    sim_set_tamper(sim, 0, NULL, NULL);
+    sim_stop_server(sim, 0, true);
+    world_run_for_ms(sim_world(sim), 1000);
+    cr_assert_eq(les_server_count(sim_light(sim)->client), 2);
+    sim_stop_server(sim, 0, false);
+    world_run_for_ms(sim_world(sim), 40000);
+    cr_assert_eq(les_server_count(sim_light(sim)->client), 3, "%s", sim_log(sim));
+    cr_assert_eq(benched_count(sim), 3, "the bench ends when its time has come, not before");
+    world_run_for_ms(sim_world(sim), 60000);
+    cr_assert_eq(benched_count(sim), 0);
+    sim_free(sim);
+}
