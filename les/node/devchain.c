@@ -122,7 +122,7 @@ bool devchain_make_blocks(struct devchain *devchain, uint64_t count, uint64_t in
 
 bool devchain_is_busy(const struct devchain *devchain)
 {
-    return devchain->run.busy;
+    return devchain != NULL && devchain->run.busy;
 }
 
 /* ---- what the next block is like ---- */

@@ -55,7 +55,7 @@ bool devchain_mine_due(struct devchain *devchain);
  * goes on. While it runs (devchain_is_busy, up to the last block) no other block is made. */
 bool devchain_make_blocks(struct devchain *devchain, uint64_t count, uint64_t interval_s,
                           void (*on_done)(void *owner, bool good), void *owner) WARN_UNUSED;
-bool devchain_is_busy(const struct devchain *devchain);
+bool devchain_is_busy(const struct devchain *devchain); /* NULL: false */
 /* Why the transaction that was thrown out of the pool last was not fit for a block; static text. */
 const char *devchain_refusal(const struct devchain *devchain);
 
