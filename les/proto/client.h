@@ -151,7 +151,7 @@ struct les_op {
     struct hash32 answered_by; /* node id */
     struct les_cost_note note;
 
-    /* private to les/proto/client.c */
+    /* private to les/proto/client_ops.c */
     struct les_client *client;
     struct les_op *next, *previous;
     struct timer timer;
