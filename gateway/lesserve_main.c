@@ -1,16 +1,19 @@
 /* lesserve: wiring, signals, shutdown order; nothing else. */
 #include "conf/conf.h"
 #include "conf/genesis.h"
-#include "conf/headstate.h"
+#include "gateway/datadir.h"
 #include "gateway/nodekey.h"
+#include "gateway/serve_admin.h"
+#include "gateway/serve_chain.h"
+#include "gateway/serve_dev.h"
 #include "gateway/serve_node.h"
+#include "gateway/serve_tree.h"
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
 #include "les/node/follow.h"
-#include "les/p2p/discovery.h"
+#include "les/base/limits.h"
 #include "les/proto/server_host.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,9 +35,13 @@ struct program {
     struct node_backend backend;
     struct server *server;
     struct server_host *host;
-    struct discovery *discovery;
+    struct serve_find *find;
+    struct balances *balances;
+    struct serve_admin *admin;
+    int lock; /* of the data directory */
     struct devchain *devchain;
     struct follow *follow;
+    struct serve_dev *dev;
     struct serve_node *node; /* instead of ledger, pool and backend */
     bool stopping;
     int exit_code;
@@ -51,15 +58,18 @@ static void on_head(void *owner, struct ledger_block *from, struct ledger_block 
     (void)from;
     if (program->server == NULL)
         return; /* still importing */
+    pool_head_changed(program->pool);
+    if (devchain_is_busy(program->devchain))
+        return; /* one of many blocks: the last one is told */
     char number[24], txs[24], hash[67] = "0x";
     hex_encode(hash + 2, SPAN(to->hash.bytes, 32));
     log_write(program->log, LOG_INFO, "chain", "new head", "number",
               log_u64(number, to->header.number), "hash", hash, "transactions",
               log_u64(txs, to->txs_count), NULL);
-    pool_head_changed(program->pool);
     server_head_changed(program->server);
-    if (program->discovery != NULL)
-        discovery_set_head(program->discovery, to->header.number, to->header.timestamp);
+    if (program->devchain != NULL)
+        server_head_set_back(program->server); /* or not ahead, because a script went back */
+    serve_find_set_head(program->find, to->header.number, to->header.timestamp);
 }
 
 /* What a client sent is for whoever makes the blocks. */
@@ -68,6 +78,8 @@ static void on_tx(void *owner, struct span envelope)
     struct program *program = owner;
     if (program->follow != NULL)
         follow_send_tx(program->follow, envelope);
+    if (program->devchain != NULL)
+        devchain_tx_came(program->devchain);
 }
 
 /* Of the node or of the ledger. */
@@ -88,14 +100,16 @@ static void close_all(struct program *program)
 {
     devchain_free(program->devchain);
     follow_free(program->follow);
-    discovery_free(program->discovery);
+    serve_find_free(program->find);
     server_free(program->server);
     server_host_free(program->host);
+    balances_close(program->balances);
     serve_node_free(program->node);
     program->node = NULL;
     program->devchain = NULL;
     program->follow = NULL;
-    program->discovery = NULL;
+    program->find = NULL;
+    program->balances = NULL;
     program->server = NULL;
     program->host = NULL;
 }
@@ -114,6 +128,22 @@ static void log_served(const struct program *program)
               "dropped", log_u64(dropped, stats.dropped), NULL);
 }
 
+static void on_unseen(void *owner)
+{
+    struct program *program = owner;
+    close_all(program);
+    loop_stop(program->loop);
+}
+
+static void on_stopped(void *owner)
+{
+    struct program *program = owner;
+    if (program->admin != NULL)
+        serve_admin_close(program->admin, on_unseen, program);
+    else
+        on_unseen(program);
+}
+
 static void on_signal(void *owner, int number)
 {
     struct program *program = owner;
@@ -122,70 +152,22 @@ static void on_signal(void *owner, int number)
         return;
     program->stopping = true;
     log_served(program);
-    close_all(program);
-    loop_stop(program->loop);
+    if (program->dev != NULL)
+        serve_dev_stop(program->dev, on_stopped, program);
+    else
+        on_stopped(program);
 }
 
 /* ---- start ---- */
 
-static bool read_file(struct buf *out, const char *path, struct buf *error)
-{
-    FILE *file = fopen(path, "rb");
-    bool good = file != NULL;
-    while (good && !feof(file)) {
-        buf_reserve(out, MIB(1));
-        out->size += fread(out->data + out->size, 1, MIB(1), file);
-        good = ferror(file) == 0;
-    }
-    if (!good)
-        buf_printf(error, "--chain: %s cannot be read: %s", path, strerror(errno));
-    if (file != NULL)
-        fclose(file);
-    return good;
-}
-
-static bool import_chain(struct program *program, struct buf *error)
-{
-    const char *path = program->conf->chain;
-    const char *state = program->conf->state;
-    struct buf bytes = {0}, why = {0};
-    struct hash32 root;
-    if (path == NULL && state == NULL)
-        return true;
-    if (path == NULL) {
-        buf_add_str(error, "--state needs --chain: it is the state at that chain's head");
-        return false;
-    }
-    if (state != NULL && headstate_load(&root, state, program->store, error) != STATUS_OK)
-        return false;
-    bool good = read_file(&bytes, path, error);
-    enum status status = STATUS_OK;
-    if (good && state != NULL)
-        status = ledger_import_unexecuted(program->ledger, buf_span(&bytes), &why);
-    else if (good)
-        status = ledger_import(program->ledger, buf_span(&bytes), &why);
-    if (good && status == STATUS_OK && !ledger_head(program->ledger)->has_state) {
-        status = STATUS_INVALID;
-        buf_printf(&why, "the state of %s is not that of the chain's head", state);
-    }
-    if (good && status != STATUS_OK) {
-        buf_printf(error, "--chain: %s: %.*s", path, (int)why.size, (const char *)why.data);
-        good = false;
-    }
-    buf_free(&why);
-    buf_free(&bytes);
-    char number[24];
-    if (good)
-        log_write(program->log, LOG_INFO, "chain", "imported", "head",
-                  log_u64(number, ledger_head(program->ledger)->header.number), NULL);
-    return good;
-}
-
 static bool open_ledger(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
-    bool grows = conf->dev_period_ms > 0 || conf->follow != NULL;
-    if (genesis_load(&program->genesis, conf->genesis, error) != STATUS_OK)
+    bool grows = conf->dev_chain || conf->dev_period_ms > 0 || conf->follow != NULL;
+    enum status status = conf->dev_chain
+                             ? serve_dev_genesis(&program->genesis, conf, program->crypto, error)
+                             : genesis_load(&program->genesis, conf->genesis, error);
+    if (status != STATUS_OK)
         return false;
     program->store = node_store_new();
     genesis_build(program->genesis, program->store);
@@ -197,9 +179,12 @@ static bool open_ledger(struct program *program, struct buf *error)
                                    .safe_distance = grows ? SAFE_DISTANCE : 0,
                                    .finalized_distance = grows ? FINALIZED_DISTANCE : 0,
                                    .on_head = on_head,
+                                   .stopped = serve_chain_stopped,
                                    .owner = program};
     program->ledger = ledger_new(&config, &program->genesis->header);
-    if (!import_chain(program, error))
+    status = serve_chain_import(program->ledger, conf, program->log, error);
+    program->stopping = status == STATUS_CANCELLED;
+    if (status != STATUS_OK)
         return false;
     bool has_base_fee = HEADER_HAS_BASE_FEE(&ledger_head(program->ledger)->header);
     struct u256 price_min = {{has_base_fee ? 1 : PRICE_MIN_WEI}};
@@ -210,56 +195,33 @@ static bool open_ledger(struct program *program, struct buf *error)
     return true;
 }
 
-/* The chain's head when discovery starts. */
-static void head_now(const struct program *program, uint64_t *number, uint64_t *time)
+static bool open_find(struct program *program, const struct seckey32 *key, struct buf *error)
 {
     struct les_backend *backend = backend_of(program);
     struct les_serve_head head;
     backend->ops->head(backend, &head);
-    *number = head.block.number;
-    *time = head.time;
-}
-
-static bool open_discovery(struct program *program, const struct seckey32 *key, struct buf *error)
-{
-    const struct conf_list *list = &program->conf->discovery_bootnodes;
-    struct enode *bootnodes = mem_alloc((list->count + 1) * sizeof(*bootnodes));
-    struct host *host = server_host_inside(program->host);
-    struct enode self;
-    const char *why = NULL;
-    uint64_t number, time;
-    host_self(host, &self);
-    head_now(program, &number, &time);
-    struct discovery_config config = {.do_discv4 = true,
-                                      .discv4_at = self.at,
-                                      .bootnodes = bootnodes,
-                                      .chain = spec_of(program),
-                                      .head_number = number,
-                                      .head_time = time,
-                                      .serve_les = true};
-    while (why == NULL && config.bootnodes_count < list->count) {
-        why = enode_parse(&bootnodes[config.bootnodes_count], list->items[config.bootnodes_count]);
-        if (why != NULL)
-            buf_printf(error, "--discovery.bootnodes: %s: %s", list->items[config.bootnodes_count],
-                       why);
-        config.bootnodes_count++;
-    }
-    enum status status = STATUS_INVALID;
-    if (why == NULL) {
-        status = discovery_new(&program->discovery, program->loop, program->crypto, program->log,
-                               host, key, &config);
-        if (status != STATUS_OK)
-            buf_printf(error, "discovery cannot start on the UDP port of --listen (%s)",
-                       status_text(status));
-    }
-    mem_free(bootnodes);
-    return status == STATUS_OK;
+    struct serve_find_config config = {.loop = program->loop,
+                                       .crypto = program->crypto,
+                                       .log = program->log,
+                                       .conf = program->conf,
+                                       .host = server_host_inside(program->host),
+                                       .spec = spec_of(program),
+                                       .head_number = head.block.number,
+                                       .head_time = head.time,
+                                       .key = *key};
+    program->find = serve_find_new(&config, error);
+    mem_wipe(&config.key, sizeof(config.key));
+    return program->find != NULL;
 }
 
 static bool open_server(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
-    struct server_config config = {.spec = spec_of(program), .capacity = conf->capacity};
+    struct server_config config = {.spec = spec_of(program),
+                                   .capacity = conf->capacity,
+                                   .announce_only = conf->announce_only,
+                                   .clients_max = conf->max_peers,
+                                   .balances = balances_seam(program->balances)};
     if (conf->state != NULL)
         config.recent_state = 1; /* that of the head alone */
     if (program->node != NULL) {
@@ -271,34 +233,57 @@ static bool open_server(struct program *program, struct buf *error)
         return false;
     program->server =
         server_new(program->loop, program->crypto, program->log, &config, backend_of(program));
+    server_measure(program->server);
     struct server_host_config host_config = {
-        .key = config.key, .client_id = CLIENT_ID, .clients_max = conf->max_peers};
+        .key = config.key, .client_id = CLIENT_ID, .clients_max = conf->max_peers + SERVER_ROOM};
+    if (host_config.clients_max > HOST_PEERS_MAX)
+        host_config.clients_max = HOST_PEERS_MAX;
     ASSERT(conf_endpoint(&host_config.listen, conf->listen));
     enum status status = server_host_new(&program->host, program->loop, program->crypto,
                                          program->log, &host_config, program->server);
     if (status != STATUS_OK)
         buf_printf(error, "--listen %s cannot be had (%s): is another program using it?",
                    conf->listen, status_text(status));
-    bool good =
-        status == STATUS_OK && (!conf->discovery_v4 || open_discovery(program, &config.key, error));
+    bool good = status == STATUS_OK && open_find(program, &config.key, error);
     mem_wipe(&config.key, sizeof(config.key));
     mem_wipe(&host_config.key, sizeof(host_config.key));
     return good;
 }
 
+static bool open_dev(struct program *program, struct buf *error)
+{
+    const struct conf_serve *conf = program->conf;
+    devchain_merge(&program->genesis->spec, &ledger_head(program->ledger)->td);
+    program->devchain = devchain_new(program->loop, program->ledger, program->pool, program->crypto,
+                                     program->log, conf->dev_period_ms, error);
+    if (program->devchain == NULL || !conf->dev_chain)
+        return program->devchain != NULL;
+    devchain_set_automine(program->devchain, conf->dev_automine && conf->dev_period_ms == 0);
+    struct serve_dev_options options = {.loop = program->loop,
+                                        .log = program->log,
+                                        .crypto = program->crypto,
+                                        .conf = conf,
+                                        .genesis = program->genesis,
+                                        .ledger = program->ledger,
+                                        .pool = program->pool,
+                                        .devchain = program->devchain,
+                                        .server = program->server,
+                                        .host = program->host};
+    program->dev = serve_dev_open(&options, error);
+    return program->dev != NULL;
+}
+
 static bool open_growth(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
-    if (conf->dev_period_ms > 0 && conf->follow != NULL) {
-        buf_add_str(error, "--follow and --dev.period-ms exclude each other: who follows takes the "
+    bool dev = conf->dev_chain || conf->dev_period_ms > 0;
+    if (dev && conf->follow != NULL) {
+        buf_add_str(error, "--follow excludes --dev and --dev.period-ms: who follows takes the "
                            "blocks of another");
         return false;
     }
-    if (conf->dev_period_ms > 0) {
-        program->devchain = devchain_new(program->loop, program->ledger, program->pool,
-                                         program->crypto, program->log, conf->dev_period_ms, error);
-        return program->devchain != NULL;
-    }
+    if (dev)
+        return open_dev(program, error);
     if (conf->follow == NULL)
         return true;
     struct enode leader;
@@ -311,15 +296,32 @@ static bool open_growth(struct program *program, struct buf *error)
                       program->ledger, &leader) == STATUS_OK;
 }
 
-/* Clients can come. */
-static void print_enode(const struct program *program)
+static bool open_admin(struct program *program, struct buf *error)
 {
-    struct enode self;
-    char text[ENODE_TEXT_SIZE];
-    host_self(server_host_inside(program->host), &self);
-    enode_format(text, &self);
-    printf("%s\n", text);
-    fflush(stdout);
+    struct serve_admin_config config = {.loop = program->loop,
+                                        .log = program->log,
+                                        .crypto = program->crypto,
+                                        .conf = program->conf,
+                                        .client_version = CLIENT_ID,
+                                        .node = program->node};
+    return program->conf->admin_listen == NULL ||
+           serve_admin_open(&program->admin, &config, error) == STATUS_OK;
+}
+
+/* Clients can come. The first line is the enode. */
+static void print_lines(const struct program *program)
+{
+    serve_find_print(program->find);
+    if (program->dev != NULL)
+        serve_dev_print(program->dev);
+    if (program->admin != NULL)
+        serve_admin_serving(program->admin, &(struct serve_parts){.spec = spec_of(program),
+                                                                  .backend = backend_of(program),
+                                                                  .server = program->server,
+                                                                  .host = program->host,
+                                                                  .find = program->find,
+                                                                  .balances = program->balances,
+                                                                  .ledger = program->ledger});
 }
 
 /* ---- over a full node: the server opens when the node's head is verified ---- */
@@ -328,9 +330,10 @@ static void node_fail(struct program *program, struct span error)
 {
     fprintf(stderr, "lesserve: %.*s\n", (int)error.size, (const char *)error.data);
     program->exit_code = 1;
+    if (program->stopping)
+        return;
     program->stopping = true;
-    close_all(program);
-    loop_stop(program->loop);
+    on_stopped(program);
 }
 
 static void on_node_ready(void *owner)
@@ -338,7 +341,7 @@ static void on_node_ready(void *owner)
     struct program *program = owner;
     struct buf error = {0};
     if (open_server(program, &error))
-        print_enode(program);
+        print_lines(program);
     else
         node_fail(program, buf_span(&error));
     buf_free(&error);
@@ -350,8 +353,7 @@ static void on_node_head(void *owner, const struct les_serve_head *head)
     if (program->server == NULL)
         return;
     server_head_changed(program->server);
-    if (program->discovery != NULL)
-        discovery_set_head(program->discovery, head->block.number, head->time);
+    serve_find_set_head(program->find, head->block.number, head->time);
 }
 
 static void on_node_failed(void *owner, struct span why)
@@ -365,13 +367,13 @@ static bool open_node(struct program *program, struct buf *error)
         .on_ready = on_node_ready, .on_head = on_node_head, .on_failed = on_node_failed};
     const struct conf_serve *conf = program->conf;
     if (conf->chain != NULL || conf->state != NULL || conf->follow != NULL ||
-        conf->dev_period_ms > 0) {
-        buf_add_str(error, "--node excludes --chain, --state, --follow and --dev.period-ms: the "
-                           "chain is the node's");
+        conf->dev_period_ms > 0 || conf->dev_chain) {
+        buf_add_str(error, "--node excludes --chain, --state, --follow, --dev and --dev.period-ms: "
+                           "the chain is the node's");
         return false;
     }
     program->node = serve_node_new(program->loop, program->log, conf, &EVENTS, program, error);
-    if (program->node == NULL)
+    if (program->node == NULL || !open_admin(program, error))
         return false;
     loop_catch_signals(program->loop, on_signal, program);
     return true;
@@ -386,20 +388,27 @@ static bool start(struct program *program, struct buf *error)
     program->log = log_new(STDERR_FILENO, level, on_wall_s, program->loop);
     loop_random(program->loop, seed32, sizeof(seed32));
     program->crypto = crypto_new(seed32);
+    if (datadir_lock(&program->lock, program->conf->datadir, error) != STATUS_OK ||
+        balances_open(&program->balances, program->log, program->conf->datadir, error) != STATUS_OK)
+        return false;
     if (program->conf->node_url != NULL)
         return open_node(program, error);
+    serve_chain_hold_signals();
     if (!open_ledger(program, error) || !open_server(program, error) ||
-        !open_growth(program, error))
+        !open_growth(program, error) || !open_admin(program, error))
         return false;
     loop_catch_signals(program->loop, on_signal,
                        program); /* whoever has read the line may stop us */
-    print_enode(program);
+    serve_chain_release_signals();
+    print_lines(program);
     return true;
 }
 
 static void finish(struct program *program)
 {
+    serve_dev_free(program->dev);
     close_all(program);
+    serve_admin_free(program->admin);
     loop_free(program->loop);
     pool_free(program->pool);
     ledger_free(program->ledger);
@@ -408,12 +417,15 @@ static void finish(struct program *program)
     crypto_free(program->crypto);
     log_free(program->log);
     conf_serve_free(program->conf);
+    datadir_unlock(program->lock);
 }
 
 int main(int argc, char **argv)
 {
-    struct program program = {0};
+    struct program program = {.lock = -1};
     struct buf text = {0};
+    if (argc > 1 && strcmp(argv[1], "enrtree") == 0)
+        return serve_tree_run(argc - 1, argv + 1);
     enum conf_result result = conf_serve_read(&program.conf, argc, argv, &text);
     if (result != CONF_RUN) {
         fprintf(result == CONF_PRINT ? stdout : stderr, "%.*s%s", (int)text.size,
@@ -421,16 +433,21 @@ int main(int argc, char **argv)
         buf_free(&text);
         return result == CONF_PRINT ? 0 : 2;
     }
-    if (program.conf->genesis == NULL && program.conf->node_url == NULL) {
-        fprintf(stderr, "genesis is missing: give --genesis FILE, or --node URL\n");
+    if (program.conf->genesis == NULL && program.conf->node_url == NULL &&
+        !program.conf->dev_chain) {
+        fprintf(stderr, "genesis is missing: give --genesis FILE, --node URL, or --dev\n");
         conf_serve_free(program.conf);
         return 2;
     }
     if (start(&program, &text)) {
         loop_run(program.loop);
-    } else {
+    } else if (!program.stopping) {
         fprintf(stderr, "lesserve: %.*s\n", (int)text.size, (const char *)text.data);
         program.exit_code = 1;
+        if (program.dev != NULL) { /* it listens already */
+            serve_dev_stop(program.dev, on_stopped, &program);
+            loop_run(program.loop);
+        }
     }
     buf_free(&text);
     finish(&program);

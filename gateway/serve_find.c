@@ -85,7 +85,7 @@ void serve_find_free(struct serve_find *find)
 
 void serve_find_set_head(struct serve_find *find, uint64_t number, uint64_t time)
 {
-    if (find->discovery != NULL)
+    if (find != NULL && find->discovery != NULL)
         discovery_set_head(find->discovery, number, time);
 }
 

@@ -20,6 +20,7 @@ struct serve_find_config {
 /* NULL: error has got one line. */
 struct serve_find *serve_find_new(const struct serve_find_config *config, struct buf *error);
 void serve_find_free(struct serve_find *find); /* before the host; NULL is legal */
+/* NULL is legal. */
 void serve_find_set_head(struct serve_find *find, uint64_t number, uint64_t time);
 /* With discovery it changes with our IP and fork id; without, it is the one of the start, and has
  * no IP where the listener is on all addresses. */
