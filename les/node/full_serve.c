@@ -504,11 +504,14 @@ static void put_error(struct les_question *question, const char *message)
 
 enum tx_stage { TX_ASK, TX_ASKED, TX_PLACE, TX_SEND };
 
-/* Reads where the node says the transaction is. */
-static bool read_found(struct les_tx_status *out, json_t *tx)
+/* Reads where the node says the transaction is. That it waits in a pool is all there is to know. */
+static bool read_found(struct les_tx_status *out, json_t *tx, const struct hash32 *hash)
 {
     json_t *block = json_object_get(tx, "blockHash");
+    struct hash32 own;
     *out = (struct les_tx_status){.state = LES_TX_PENDING};
+    if (!full_read_fixed(own.bytes, 32, json_object_get(tx, "hash")) || !hash32_equal(&own, hash))
+        return false;
     if (block == NULL || json_is_null(block))
         return true;
     out->state = LES_TX_INCLUDED;
@@ -522,15 +525,15 @@ static void on_place(void *owner, const struct full_reply *reply)
 {
     struct full_job *job = owner;
     bool sent = job->question->code == LES_SEND_TX_V2;
+    const struct hash32 *hash =
+        sent ? &job->question->ask.send_tx.hash : &job->question->ask.tx_hash;
     job->call = NULL;
     job->stage = TX_PLACE;
     job->found = (struct les_tx_status){.state = sent ? LES_TX_PENDING : LES_TX_UNKNOWN};
     if (reply->outcome != FULL_RESULT)
         (void)full_no_result(job->full, "transaction", reply);
-    else if (!json_is_null(reply->result) && !read_found(&job->found, reply->result)) {
-        struct full_fault fault = {.what = "malformed", .field = "blockHash"};
-        const struct hash32 *hash =
-            sent ? &job->question->ask.send_tx.hash : &job->question->ask.tx_hash;
+    else if (!json_is_null(reply->result) && !read_found(&job->found, reply->result, hash)) {
+        struct full_fault fault = {.what = "malformed, or another's", .field = "hash"};
         full_unverified(job->full, FULL_TX, &fault, SPAN(hash->bytes, 32));
         job->found = (struct les_tx_status){.state = sent ? LES_TX_PENDING : LES_TX_UNKNOWN};
     }
