@@ -34,6 +34,7 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 /* ---- les/p2p ---- */
 #define RLPX_FRAME_MAX            (MIB(16) - 1) /* devp2p: size field of 24 bits */
 #define RLPX_HANDSHAKE_MAX        2048          /* auth and ack packets */
+#define RLPX_KEPT_BYTES           KIB(4)        /* of a read buffer that is empty */
 #define RLPX_HANDSHAKE_TIMEOUT_MS 5000          /* crypto and Hello together, as geth */
 #define PEER_HELLO_MAX            2048
 #define PEER_CAPS_MAX             32
@@ -42,7 +43,9 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
 #define PEER_MESSAGE_MAX                                                                           \
     MIB(13) /* before snappy; more drops the peer. go-ethereum's LES has 10 MiB, which the         \
                receipts of one full block can pass; devp2p itself has 16 */
-#define PEER_REDIAL_MS 35000 /* geth closes a second connection of one address within 30 s */
+#define PEER_HELD_TOTAL_MAX MIB(128) /* parts of messages that all peers together may hold */
+#define PEER_HELD_MIN       KIB(64)  /* what each may hold even then; one read can bring as much */
+#define PEER_REDIAL_MS      35000 /* geth closes a second connection of one address within 30 s */
 #define PEER_REDIAL_FAST_MS                                                                        \
     500 /* the first wait after a refused connection; doubles up to PEER_REDIAL_MS */
 #define PEER_CONNECT_TIMEOUT_MS 15000 /* TCP */
@@ -50,13 +53,14 @@ _Static_assert(HEADER_RLP_MAX >= HEADER_EXTRA_MAX + 768, "the largest header fit
     20000 /* bytes queued and none taken for this long: the peer is dead */
 #define PEER_CLIENT_ID_MAX          256 /* characters kept of a Hello's client id */
 #define PEER_PINGS_IN_PER_10S_MAX   50  /* more is a flood */
-#define HOST_PEERS_MAX              1024
+#define HOST_PEERS_MAX              8192
 #define HOST_STATICS_MAX            256
 #define HOST_HANDSHAKES_DEFAULT     32
 #define HOST_HANDSHAKES_MAX         256
 #define HOST_PER_IP_DEFAULT         16
-#define HOST_ACCEPTS_PER_SECOND_MAX 100 /* a handshake costs half a millisecond */
-#define HOST_ACCEPTS_PER_IP_MAX     10  /* a second; loopback is exempt */
+#define HOST_HANDSHAKE_SURE_MS      1000 /* after that it has to go if others want its place */
+#define HOST_ACCEPTS_PER_SECOND_MAX 100  /* a handshake costs half a millisecond */
+#define HOST_ACCEPTS_PER_IP_MAX     10   /* a second; loopback is exempt */
 #define HOST_CANDIDATES_MAX         128
 #define HOST_CANDIDATE_REST_MS      600000 /* a candidate that failed is not taken again before */
 #define ENR_SIZE_MAX                300    /* EIP-778 */
@@ -135,12 +139,19 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS,
     KIB(32) /* of every request but SendTxV2; the largest honest one is below 9 KiB */
 #define SERVER_QUEUE_JOBS_MAX                                                                      \
     512 /* accepted requests of one client; then it is not read for a while */
-#define SERVER_QUEUE_BYTES_MAX  MIB(16)
-#define SERVER_OUT_BYTES_MAX    MIB(4) /* on their way to a client; then its requests wait */
-#define SERVER_PARALLEL_JOBS    16     /* of one client, while their questions are under way */
-#define SERVER_WINDOW           64     /* questions of one request under way */
-#define SERVER_REPLY_SOFT_BYTES MIB(2) /* no further item after this, as go-ethereum */
-#define SERVER_SLICE_US         2000   /* work at a stretch */
+#define SERVER_QUEUE_BYTES_MAX MIB(16)
+#define SERVER_OUT_BYTES_MAX   MIB(4) /* on their way to a client; then its requests wait */
+#define SERVER_PARALLEL_JOBS   16     /* of one client, while their questions are under way */
+#define SERVER_OUT_TOTAL_MAX                                                                       \
+    MIB(256) /* on their way to all clients; beyond it those who hold most of it have to go */
+#define SERVER_QUEUE_TOTAL_MAX                                                                     \
+    MIB(128) /* accepted requests of all clients; beyond it those who have most are stopped */
+#define SERVER_FROZEN_BYTES_MAX KIB(256) /* from one client after Stop; then it is not read */
+#define SERVER_STATUS_SIZE_MAX  KIB(128) /* the first message of a client */
+#define SERVER_MESSAGE_MAX      MIB(2)   /* of a client; a transaction with blobs fits */
+#define SERVER_WINDOW           64       /* questions of one request under way */
+#define SERVER_REPLY_SOFT_BYTES MIB(2)   /* no further item after this, as go-ethereum */
+#define SERVER_SLICE_US         2000     /* work at a stretch */
 #define SERVER_WAIT_MAX_MS                                                                         \
     8000 /* go-ethereum drops a server after 10.5 s; it is stopped before                          \
           */
@@ -163,6 +174,9 @@ _Static_assert(LES_OP_DEADLINE_MS < LES_REPLY_TIMEOUT_MS,
 #define SERVER_DEBT_FADE_MS     3600000 /* use without a balance is forgotten in this time */
 #define SERVER_ROOM             16 /* connections beyond the clients, until it is known who comes */
 _Static_assert(SERVER_QUEUE_BYTES_MAX > PEER_MESSAGE_MAX, "a queue takes any message");
+_Static_assert(SERVER_STATUS_SIZE_MAX > LES_UPDATE_SIZE_MAX, "a Status fits");
+_Static_assert(SERVER_MESSAGE_MAX <= PEER_MESSAGE_MAX, "it is a message");
+_Static_assert(SERVER_OUT_TOTAL_MAX > 16 * SERVER_OUT_BYTES_MAX, "a few cannot crowd out others");
 _Static_assert(SERVER_OUT_BYTES_MAX + PEER_MESSAGE_MAX < LINK_QUEUE_BYTES_MAX,
                "a reply fits behind what waits");
 _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128,
@@ -292,10 +306,11 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define FOLLOW_RETRY_MS          1000
 
 /* A full node over JSON-RPC. Mainnet blocks have at most 10 MiB (EIP-7934), twice that in hex. */
-#define FULL_LINKS_MAX     4    /* HTTP connections to one node */
-#define FULL_QUEUE_MAX     8192 /* calls that wait or are under way */
-#define FULL_IN_FLIGHT_MAX 256  /* calls on a WebSocket or IPC connection */
-#define FULL_BATCH_MAX     64   /* calls in a batch; Erigon takes 100 */
+#define FULL_LINKS_MAX       4       /* HTTP connections to one node */
+#define FULL_QUEUE_MAX       8192    /* calls that wait or are under way */
+#define FULL_QUEUE_BYTES_MAX MIB(64) /* of their requests */
+#define FULL_IN_FLIGHT_MAX   256     /* calls on a WebSocket or IPC connection */
+#define FULL_BATCH_MAX       64      /* calls in a batch; Erigon takes 100 */
 #define FULL_BATCH_BYTES_MAX                                                                       \
     KIB(512) /* after that many the next call waits for the next message                           \
               */
@@ -312,11 +327,13 @@ _Static_assert(LOGS_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer of logs fits a
 #define FULL_CALL_MS             10000
 #define FULL_CONNECT_MS          5000
 #define FULL_RECONNECT_FIRST_MS  250
-#define FULL_RECONNECT_MAX_MS    15000
-#define FULL_PING_MS             15000 /* WebSocket; silence of two of them ends the connection */
-#define FULL_POLL_MS             1000
-#define FULL_CHECK_MS            5000
-#define FULL_URL_MAX             1024
+#define FULL_FAILURES_PATIENT                                                                      \
+    3 /* after that many failed connections calls do not wait for the next */
+#define FULL_RECONNECT_MAX_MS 15000
+#define FULL_PING_MS          15000 /* WebSocket; silence of two of them ends the connection */
+#define FULL_POLL_MS          1000
+#define FULL_CHECK_MS         5000
+#define FULL_URL_MAX          1024
 _Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send queue");
 /* ... as a chain to serve. */
 #define FULL_WINDOW      1024    /* headers below the head that are kept linked */

@@ -41,6 +41,7 @@ static void free_call(struct full_call *call)
 {
     unlist(call);
     timer_stop(&call->deadline);
+    call->rpc->bytes -= call->text.size;
     buf_free(&call->text);
     mem_free(call);
 }
@@ -107,9 +108,7 @@ static void on_deadline(struct timer *timer)
     struct full_rpc *rpc = call->rpc;
     struct full_line *line = call->line;
     if (call->list == &rpc->refused) {
-        full_rpc_fail(call, STATUS_LIMIT,
-                      call->text.size > FULL_CALL_BYTES_MAX ? "the call is too large"
-                                                            : "too many calls wait for the node");
+        full_rpc_fail(call, call->refusal, call->refusal_why);
         return;
     }
     bool silent = line != NULL && is_silent(rpc, line, call->sent_ms);
@@ -406,6 +405,25 @@ static void write_request(struct full_call *call, const char *method, json_t *pa
     json_decref(request);
 }
 
+static bool is_refused(struct full_call *call)
+{
+    const struct full_rpc *rpc = call->rpc;
+    size_t waiting = rpc->queue.count;
+    for (size_t i = 0; i < rpc->lines_count; i++)
+        waiting += rpc->lines[i].calls.count;
+    call->refusal = STATUS_LIMIT;
+    if (call->text.size > FULL_CALL_BYTES_MAX) {
+        call->refusal_why = "the call is too large";
+    } else if (waiting >= FULL_QUEUE_MAX || rpc->bytes > FULL_QUEUE_BYTES_MAX) {
+        call->refusal_why = "too many calls wait for the node";
+    } else if (rpc->failures >= FULL_FAILURES_PATIENT && timer_running(&rpc->reconnect) &&
+               !any_line(rpc)) {
+        call->refusal = STATUS_UNAVAILABLE;
+        call->refusal_why = rpc->why == NULL ? "the node is not reachable" : rpc->why;
+    }
+    return call->refusal_why != NULL;
+}
+
 struct full_call *full_rpc_call(struct full_rpc *rpc, const char *method, json_t *params,
                                 uint64_t deadline_ms, full_on_reply *on_reply, void *owner)
 {
@@ -419,10 +437,8 @@ struct full_call *full_rpc_call(struct full_rpc *rpc, const char *method, json_t
     timer_init(&call->deadline, rpc->loop, on_deadline);
     write_request(call, method, params);
     rpc->stats.calls++;
-    size_t waiting = rpc->queue.count;
-    for (size_t i = 0; i < rpc->lines_count; i++)
-        waiting += rpc->lines[i].calls.count;
-    if (waiting >= FULL_QUEUE_MAX || call->text.size > FULL_CALL_BYTES_MAX) {
+    rpc->bytes += call->text.size;
+    if (is_refused(call)) {
         put_last(&rpc->refused, call);
         timer_start(&call->deadline, 0);
         return call;

@@ -52,8 +52,9 @@ struct full_reply {
     int64_t code;        /* as the node gave it */
     const char *message; /* FULL_ERROR: the node's text, borrowed, not to be trusted; FULL_FAILED:
                             why, borrowed */
-    /* FULL_FAILED. UNAVAILABLE: not reachable, or the connection was lost twice. TIMEOUT: the
-     * call's deadline. LIMIT: FULL_QUEUE_MAX calls wait already, or the answer is too large.
+    /* FULL_FAILED. UNAVAILABLE: not reachable (told at once
+     * when it has not been for a while), or the connection was lost twice. TIMEOUT: the
+     * call's deadline. LIMIT: too much waits already, or the answer is too large.
      * INVALID: what came is no answer to this call. FULL_RESULT: OK. FULL_ERROR: INVALID. */
     enum status status;
 };

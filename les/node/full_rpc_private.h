@@ -23,6 +23,8 @@ struct full_call {
     struct timer deadline;
     full_on_reply *on_reply;
     void *owner;
+    enum status refusal; /* when it is among the refused */
+    const char *refusal_why;
     uint64_t started_us, sent_ms;
     unsigned sends;
     bool alone;     /* goes in a message of its own: one with others went wrong */
@@ -62,6 +64,7 @@ struct full_rpc {
     uint64_t next_id;
     struct full_calls queue;
     struct full_calls refused; /* to be told so */
+    size_t bytes;              /* of all requests */
     struct full_line lines[FULL_LINKS_MAX];
     size_t lines_count; /* that may be used */
     struct task flush, tell;

@@ -154,16 +154,16 @@ static void take_frames(struct ws_wire *self, struct span bytes)
     int error = wslay_event_recv(self->frames);
     if (self->link == NULL)
         return;
-    if (self->too_large || wslay_event_get_status_code_received(self->frames) == 1009)
+    bool flushed = flush(self);
+    bool limit = wslay_event_get_status_code_sent(self->frames) == WSLAY_CODE_MESSAGE_TOO_BIG;
+    if (self->too_large || limit)
         end(self, STATUS_LIMIT, "the node's answer is too large");
-    else if (error != 0)
-        end(self, STATUS_INVALID, "the node does not speak WebSocket");
-    else if (!flush(self))
+    else if (error != 0 || !wslay_event_get_read_enabled(self->frames))
+        end(self, wslay_event_get_close_received(self->frames) ? STATUS_IO : STATUS_INVALID,
+            wslay_event_get_close_received(self->frames) ? "the node closed the connection"
+                                                         : "the node does not speak WebSocket");
+    else if (!flushed)
         end(self, STATUS_IO, "the connection does not take more");
-    else if (wslay_event_get_close_received(self->frames))
-        end(self, STATUS_IO, "the node closed the connection");
-    else if (!wslay_event_get_read_enabled(self->frames))
-        end(self, STATUS_INVALID, "the node does not speak WebSocket");
 }
 
 /* ---- the handshake ---- */

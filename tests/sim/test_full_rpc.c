@@ -294,6 +294,10 @@ Test(full_rpc, a_node_that_is_not_there_is_unavailable_at_once_and_found_when_it
         cr_assert(world_run_until(play->world, all_ended, play, 1000), "%s", names[way]);
         cr_assert_eq(ask->last.status, STATUS_UNAVAILABLE);
         world_run_for_ms(play->world, 120000);
+        ask = make(play, "echo", 60000); /* it is known by now */
+        world_run_for_ms(play->world, 5);
+        cr_assert_eq(ask->ends, 1, "%s", names[way]);
+        cr_assert_eq(ask->last.status, STATUS_UNAVAILABLE);
         cr_assert_eq(play->downs, 1);
         cr_assert_eq(play->ups, 0);
         cr_assert(!stats_of(play).up);
@@ -302,7 +306,7 @@ Test(full_rpc, a_node_that_is_not_there_is_unavailable_at_once_and_found_when_it
         cr_assert_eq(play->ups, 1, "%s", names[way]);
         make_many(play, 5, 0);
         cr_assert(world_run_until(play->world, all_ended, play, 1000));
-        expect_all(play, 1, FULL_RESULT);
+        expect_all(play, 2, FULL_RESULT);
         play_free(play);
     }
 }
