@@ -26,14 +26,15 @@ struct chain_search {
      * headers, and others ask too. Of the branch that was canonical at epoch. */
     struct block_header **kept;
     uint64_t epoch;
-    uint64_t walk_epoch; /* when the walk was asked for */
-    bool running;        /* a range: it has its turn */
+    uint64_t asked_epoch; /* when the walk, or the quorum, was asked */
+    bool running;         /* a range: it has its turn */
     unsigned steps;
     bool tried[WAY_COUNT];
     unsigned short_runs;
     enum way way;
     struct block_header *state_of; /* the state that was asked for the hash at number ... */
-    struct hash32 proved_hash;     /* ... and what it said */
+    uint64_t state_epoch;
+    struct hash32 proved_hash; /* ... and what it said */
     struct hash32 slot, slot_key;
     struct block_header
         *candidate; /* by_hash: what the hash stands for, not yet known to be canonical */
@@ -299,7 +300,7 @@ static void on_walked(struct les_op *op, enum status status)
         return;
     if (status != STATUS_OK) {
         search->tried[WAY_WALK] = true;
-    } else if (search->walk_epoch == search->chain->epoch) { /* else: of a branch that was left */
+    } else if (search->asked_epoch == search->chain->epoch) { /* else: of a branch that was left */
         struct rlp items = rlp_reader(op->answer.headers.items);
         while (rlp_more(&items)) {
             struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_PARENT);
@@ -319,7 +320,7 @@ static void ask_walk(struct chain_search *search, const struct block_header *sta
 {
     uint64_t distance = start->header.number - down_to;
     struct les_op *op = new_op(search, LES_ASK_HEADERS, on_walked);
-    search->walk_epoch = search->chain->epoch;
+    search->asked_epoch = search->chain->epoch;
     op->ask.headers =
         (struct les_headers_query){.by_hash = true,
                                    .hash = start->header.parent_hash,
@@ -334,7 +335,9 @@ static void ask_walk(struct chain_search *search, const struct block_header *sta
 static void judge_quorum(struct chain_search *search)
 {
     struct chain *chain = search->chain;
-    for (size_t i = 0; i < search->asked; i++) {
+    /* Answers of before a reorg may agree on the branch that was left: ask again. */
+    bool stale = search->asked_epoch != chain->epoch;
+    for (size_t i = 0; i < search->asked && !stale; i++) {
         size_t same = 0;
         if (search->answers[i] == NULL)
             continue;
@@ -346,7 +349,7 @@ static void judge_quorum(struct chain_search *search)
         search_keep(search, search->answers[i], HEADER_BY_QUORUM);
         break;
     }
-    search->tried[WAY_QUORUM] = true;
+    search->tried[WAY_QUORUM] = !stale;
     forget_ops(search);
     step_later(search);
 }
@@ -367,6 +370,7 @@ static void ask_quorum(struct chain_search *search)
 {
     const struct hash32 *voters[ULC_SERVERS_MAX];
     size_t count = chain_voters(search->chain, voters);
+    search->asked_epoch = search->chain->epoch;
     for (size_t i = 0; i < count; i++) {
         struct les_op *op = new_op(search, LES_ASK_HEADERS, on_witness);
         op->ask.headers = (struct les_headers_query){.number = search->number, .amount = 1};
@@ -414,8 +418,9 @@ static void on_proved_header(struct les_op *op, enum status status)
     struct chain_search *search = container_of(op, struct search_op, op)->search;
     if (!take_op(search, op))
         return;
-    search->tried[WAY_STATE] = true;
-    if (status == STATUS_OK && search->walk_epoch == search->chain->epoch) {
+    bool stale = search->state_epoch != search->chain->epoch;
+    search->tried[WAY_STATE] = !stale;
+    if (status == STATUS_OK && !stale) {
         struct rlp items = rlp_reader(op->answer.headers.items);
         struct block_header *header = block_header_new(rlp_raw(&items), HEADER_BY_STATE);
         ASSERT(header != NULL);
@@ -440,7 +445,7 @@ static void on_history(struct les_op *op, enum status status)
 static void ask_state(struct chain_search *search)
 {
     struct chain *chain = search->chain;
-    if (!hash32_is_zero(&search->proved_hash)) {
+    if (!hash32_is_zero(&search->proved_hash) && search->state_epoch == chain->epoch) {
         struct les_op *op = new_op(search, LES_ASK_HEADERS, on_proved_header);
         op->ask.headers =
             (struct les_headers_query){.by_hash = true, .hash = search->proved_hash, .amount = 1};
@@ -452,7 +457,8 @@ static void ask_state(struct chain_search *search)
     struct les_op *op = new_op(search, LES_ASK_SLOTS, on_history);
     block_header_unref(search->state_of);
     search->state_of = block_header_ref(chain->head);
-    search->walk_epoch = chain->epoch;
+    search->state_epoch = chain->epoch;
+    search->proved_hash = HASH32_ZERO;
     memset(&search->slot, 0, sizeof search->slot);
     be_write(search->slot.bytes + 24, 8, search->number % HISTORY_WINDOW);
     keccak256(&search->slot_key, SPAN(search->slot.bytes, 32));

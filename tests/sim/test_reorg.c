@@ -5,6 +5,7 @@
 #include "les/base/limits.h"
 #include "les/eth/rlp.h"
 #include "les/node/devchain.h"
+#include "les/proto/wire.h"
 #include "tests/fixture/fixture.h"
 #include "tests/sim/world_les.h"
 
@@ -141,4 +142,72 @@ Test(reorg, what_is_canonical_follows_the_servers)
         fprintf(stderr, "world %llu\n", (unsigned long long)(seed + i));
         one_world(seed + i);
     }
+}
+
+/* ---- votes on a number that a reorg overtakes ---- */
+
+static bool on_silence(void *owner, unsigned code, struct buf *payload)
+{
+    (void)owner, (void)payload;
+    return code != LES_BLOCK_HEADERS;
+}
+
+struct found {
+    struct chain_find find;
+    struct block_header *header;
+    bool done;
+};
+
+static void on_found(struct chain_find *find, enum status status, struct block_header *header)
+{
+    struct found *found = container_of(find, struct found, find);
+    (void)status;
+    found->done = true;
+    if (header != NULL)
+        found->header = block_header_ref(header);
+}
+
+/* Two of three say at once which block 100 is, the third says nothing until they are all on another
+ * branch. */
+Test(reorg, votes_of_before_it_do_not_count)
+{
+    enum { COMMON = 50, ASKED = 100, HEAD = 200, HEAD_AFTER = 210 };
+    struct sim *sim = sim_new(3, GENESIS, NULL, 5);
+    struct workshop before, after;
+    struct found found = {.find = {.on_done = on_found}};
+    sim_stop_server(sim, 3, true);
+    sim_stop_server(sim, 4, true);
+    world_set_wall_s(sim_world(sim), 0x67000000 + 1000);
+    open_workshop(&before, sim, 3);
+    open_workshop(&after, sim, 4);
+    while (ledger_head(sim_ledger(sim, 3))->header.number < HEAD)
+        make_block(&before);
+    for (size_t server = 0; server < 5; server++)
+        if (server != 3)
+            hand_over(&before, server, 0);
+    ledger_set_head(sim_ledger(sim, 4), ledger_by_number(sim_ledger(sim, 4), COMMON));
+    while (ledger_head(sim_ledger(sim, 4))->header.number < HEAD_AFTER)
+        make_block(&after);
+    sim_start_light(sim, 3, 66);
+    sim_wait_head(sim, HEAD, 5000);
+    struct chain *chain = sim_light(sim)->chain;
+    cr_assert_null(chain_known_number(chain, ASKED));
+    sim_set_tamper(sim, 2, on_silence, NULL);
+    chain_find_number(chain, &found.find, ASKED);
+    world_run_for_ms(sim_world(sim), 300);
+    cr_assert(!found.done, "the third was not waited for");
+    for (size_t server = 0; server < 3; server++)
+        hand_over(&after, server, COMMON);
+    sim_wait_head(sim, HEAD_AFTER, 1500);
+    for (unsigned i = 0; i < 100 && !found.done; i++)
+        world_run_for_ms(sim_world(sim), 100);
+    cr_assert(found.done);
+    cr_assert_not_null(found.header);
+    cr_assert(hash32_equal(&found.header->hash, &ledger_by_number(sim_ledger(sim, 0), ASKED)->hash),
+              "block %d of the branch that was left", ASKED);
+    expect_canonical(sim);
+    block_header_unref(found.header);
+    close_workshop(&before);
+    close_workshop(&after);
+    sim_free(sim);
 }
