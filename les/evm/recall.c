@@ -8,6 +8,7 @@
 struct entry {
     uint8_t key32[32];
     struct entry *newer, *older;
+    struct hash32 state_root;
     bool exists; /* an account's */
     union {
         struct account account;
@@ -117,54 +118,68 @@ static void unlock(struct recall *recall)
     ASSERT(pthread_mutex_unlock(&recall->lock) == 0);
 }
 
-void recall_put_account(struct recall *recall, const struct address20 *address,
-                        const struct account *account, bool exists)
+void recall_put_account(struct recall *recall, const struct hash32 *state_root,
+                        const struct address20 *address, const struct account *account, bool exists)
 {
     uint8_t key32[32];
     account_key(key32, address);
     lock(recall);
     struct entry *entry = find_or_add(recall, key32);
+    entry->state_root = *state_root;
     entry->account = *account;
     entry->exists = exists;
     unlock(recall);
 }
 
-void recall_put_slot(struct recall *recall, const struct address20 *address,
-                     const struct hash32 *slot, const struct u256 *value)
+void recall_put_slot(struct recall *recall, const struct hash32 *state_root,
+                     const struct address20 *address, const struct hash32 *slot,
+                     const struct u256 *value)
 {
     uint8_t key32[32];
     slot_key(key32, address, slot);
     lock(recall);
-    find_or_add(recall, key32)->value = *value;
+    struct entry *entry = find_or_add(recall, key32);
+    entry->state_root = *state_root;
+    entry->value = *value;
     unlock(recall);
 }
 
-bool recall_account(struct recall *recall, const struct address20 *address, struct account *out,
-                    bool *exists)
+static enum recall_what what_of(const struct entry *entry, const struct hash32 *state_root)
+{
+    if (entry == NULL)
+        return RECALL_NOTHING;
+    return hash32_equal(&entry->state_root, state_root) ? RECALL_PROVED : RECALL_GUESS;
+}
+
+enum recall_what recall_account(struct recall *recall, const struct hash32 *state_root,
+                                const struct address20 *address, struct account *out, bool *exists)
 {
     uint8_t key32[32];
     account_key(key32, address);
     lock(recall);
     const struct entry *entry = find(recall, key32);
+    enum recall_what what = what_of(entry, state_root);
     if (entry != NULL) {
         *out = entry->account;
         *exists = entry->exists;
     }
     unlock(recall);
-    return entry != NULL;
+    return what;
 }
 
-bool recall_slot(struct recall *recall, const struct address20 *address, const struct hash32 *slot,
-                 struct u256 *out)
+enum recall_what recall_slot(struct recall *recall, const struct hash32 *state_root,
+                             const struct address20 *address, const struct hash32 *slot,
+                             struct u256 *out)
 {
     uint8_t key32[32];
     slot_key(key32, address, slot);
     lock(recall);
     const struct entry *entry = find(recall, key32);
+    enum recall_what what = what_of(entry, state_root);
     if (entry != NULL)
         *out = entry->value;
     unlock(recall);
-    return entry != NULL;
+    return what;
 }
 
 size_t recall_count(struct recall *recall)

@@ -23,6 +23,7 @@ struct entry {
 struct witness {
     struct evm_backend backend;
     struct recall *recall;
+    struct hash32 state_root;
     struct table entries;
     struct entry *all;
     size_t bytes;
@@ -44,6 +45,7 @@ struct witness *witness_new(struct recall *recall, const struct hash32 *state_ro
     uint64_t seed = (uint64_t)(uintptr_t)witness ^ be_read(state_root->bytes, 8);
     witness->backend.ops = &OPS;
     witness->recall = recall;
+    witness->state_root = *state_root;
     table_init(&witness->entries, seed);
     table_init(&witness->wanted, seed);
     witness->wants = mem_alloc(WITNESS_WANTS_MAX * sizeof *witness->wants);
@@ -141,7 +143,7 @@ void witness_put_account(struct witness *witness, const struct address20 *addres
     entry->account = *account;
     entry->exists = exists;
     if (witness->recall != NULL)
-        recall_put_account(witness->recall, address, account, exists);
+        recall_put_account(witness->recall, &witness->state_root, address, account, exists);
 }
 
 void witness_put_slot(struct witness *witness, const struct address20 *address,
@@ -152,7 +154,7 @@ void witness_put_slot(struct witness *witness, const struct address20 *address,
         return;
     entry->value = *value;
     if (witness->recall != NULL)
-        recall_put_slot(witness->recall, address, slot, value);
+        recall_put_slot(witness->recall, &witness->state_root, address, slot, value);
 }
 
 void witness_put_code(struct witness *witness, const struct hash32 *hash, struct span code)
@@ -259,6 +261,29 @@ static void neutral_account(struct account *out)
     out->balance.words[2] = 1;
 }
 
+/* What another execution proved under this very state root needs no proof again, unless its nodes
+ * are wanted too. */
+static enum recall_what recalled_account(const struct witness *witness,
+                                         const struct address20 *address, struct account *out,
+                                         bool *exists)
+{
+    if (witness->recall == NULL)
+        return RECALL_NOTHING;
+    enum recall_what what =
+        recall_account(witness->recall, &witness->state_root, address, out, exists);
+    return what == RECALL_PROVED && witness->nodes != NULL ? RECALL_GUESS : what;
+}
+
+static enum recall_what recalled_slot(const struct witness *witness,
+                                      const struct address20 *address, const struct hash32 *key,
+                                      struct u256 *out)
+{
+    if (witness->recall == NULL)
+        return RECALL_NOTHING;
+    enum recall_what what = recall_slot(witness->recall, &witness->state_root, address, key, out);
+    return what == RECALL_PROVED && witness->nodes != NULL ? RECALL_GUESS : what;
+}
+
 static enum evm_lookup on_account(struct evm_backend *backend, const struct address20 *address,
                                   struct account *out)
 {
@@ -266,9 +291,11 @@ static enum evm_lookup on_account(struct evm_backend *backend, const struct addr
     bool exists = true;
     if (witness_has_account(witness, address, out, &exists))
         return exists ? EVM_LOOKUP_FOUND : EVM_LOOKUP_ABSENT;
-    if (!want(witness, &(struct witness_want){.kind = WITNESS_ACCOUNT, .address = *address}))
+    enum recall_what what = recalled_account(witness, address, out, &exists);
+    if (what != RECALL_PROVED &&
+        !want(witness, &(struct witness_want){.kind = WITNESS_ACCOUNT, .address = *address}))
         return EVM_LOOKUP_MISSING;
-    if (witness->recall == NULL || !recall_account(witness->recall, address, out, &exists))
+    if (what == RECALL_NOTHING)
         neutral_account(out);
     return exists ? EVM_LOOKUP_FOUND : EVM_LOOKUP_ABSENT;
 }
@@ -284,12 +311,12 @@ static enum evm_lookup on_storage(struct evm_backend *backend, const struct addr
         *out = entry->value;
         return EVM_LOOKUP_FOUND;
     }
-    if (!want(witness,
+    enum recall_what what = recalled_slot(witness, address, key, out);
+    if (what != RECALL_PROVED &&
+        !want(witness,
               &(struct witness_want){.kind = WITNESS_SLOT, .address = *address, .key = *key}))
         return EVM_LOOKUP_MISSING;
-    if (witness->recall == NULL || !recall_slot(witness->recall, address, key, out))
-        return EVM_LOOKUP_ABSENT;
-    return EVM_LOOKUP_FOUND;
+    return what == RECALL_NOTHING ? EVM_LOOKUP_ABSENT : EVM_LOOKUP_FOUND;
 }
 
 static enum evm_lookup on_code(struct evm_backend *backend, const struct address20 *address,

@@ -30,7 +30,8 @@ struct witness_want {
 };
 
 struct witness;
-/* recall may be NULL; it must outlive the witness. keep_nodes: proofs are kept too, in
+/* recall may be NULL; it must outlive the witness; what it knows to be proved under state_root
+ * counts as proved here. keep_nodes: proofs are kept too, in
  * witness_nodes, for runs that compute a state root. */
 struct witness *witness_new(struct recall *recall, const struct hash32 *state_root,
                             bool keep_nodes);

@@ -89,7 +89,7 @@ static void on_read(struct work *work)
     for (unsigned i = 0; i < 20000; i++) {
         struct hash32 slot = slot_of(i % 64);
         struct u256 value;
-        if (!recall_slot(reader->recall, &address, &slot, &value))
+        if (recall_slot(reader->recall, &HASH32_ZERO, &address, &slot, &value) == RECALL_NOTHING)
             continue;
         reader->seen++;
         ASSERT(value.words[0] == value.words[3]); /* never half of one */
@@ -117,7 +117,7 @@ static void guesses_are_whole(void)
     }
     for (uint64_t i = 0; i < 50000; i++) {
         struct hash32 slot = slot_of((unsigned)(i % 61));
-        recall_put_slot(recall, &address, &slot, &(struct u256){{i, i, i, i}});
+        recall_put_slot(recall, &HASH32_ZERO, &address, &slot, &(struct u256){{i, i, i, i}});
     }
     loop_run(loop);
     loop_free(loop);

@@ -107,7 +107,8 @@ Test(witness, a_proved_value_is_next_times_guess)
 {
     struct recall *recall = recall_new(100, 1);
     struct witness *old = witness_new(recall, &EMPTY_TRIE_ROOT, false);
-    struct witness *now = witness_new(recall, &EMPTY_TRIE_ROOT, false);
+    struct hash32 other_root = hash_of(1000);
+    struct witness *now = witness_new(recall, &other_root, false);
     struct address20 one = address_of(1);
     struct hash32 slot = hash_of(5);
     struct u256 value = u256_from_u64(99), out;
@@ -125,6 +126,35 @@ Test(witness, a_proved_value_is_next_times_guess)
     cr_assert_eq(ask_slot(now, 1, 5, &out), EVM_LOOKUP_MISSING, "and no answer for a strict run");
     witness_free(old);
     witness_free(now);
+    recall_free(recall);
+}
+
+Test(witness, a_value_proved_under_the_same_root_is_proved)
+{
+    struct recall *recall = recall_new(100, 1);
+    struct witness *old = witness_new(recall, &EMPTY_TRIE_ROOT, false);
+    struct witness *now = witness_new(recall, &EMPTY_TRIE_ROOT, false);
+    struct witness *with_nodes = witness_new(recall, &EMPTY_TRIE_ROOT, true);
+    struct address20 one = address_of(1), two = address_of(2);
+    struct hash32 slot = hash_of(5);
+    struct u256 value = u256_from_u64(99), out;
+    struct account account = ACCOUNT_EMPTY;
+    account.nonce = 3;
+    witness_put_account(old, &one, &account, true);
+    witness_put_account(old, &two, &ACCOUNT_EMPTY, false);
+    witness_put_slot(old, &one, &slot, &value);
+    witness_begin(now, true);
+    cr_assert_eq(ask_account(now, 1, &account), EVM_LOOKUP_FOUND);
+    cr_assert_eq(ask_account(now, 2, &account), EVM_LOOKUP_ABSENT);
+    cr_assert_eq(ask_slot(now, 1, 5, &out), EVM_LOOKUP_FOUND);
+    cr_assert_eq(out.words[0], 99);
+    cr_assert_not(witness_guessed(now));
+    witness_begin(with_nodes, true);
+    cr_assert_eq(ask_slot(with_nodes, 1, 5, &out), EVM_LOOKUP_FOUND);
+    cr_assert(witness_guessed(with_nodes), "its nodes are not there");
+    witness_free(old);
+    witness_free(now);
+    witness_free(with_nodes);
     recall_free(recall);
 }
 
@@ -198,17 +228,18 @@ Test(witness, the_oldest_is_forgotten)
     for (unsigned i = 0; i < 5; i++)
         addresses[i] = address_of(i + 1);
     for (unsigned i = 0; i < 3; i++)
-        recall_put_account(recall, &addresses[i], &account, true);
-    cr_assert(recall_account(recall, &addresses[0], &account, &exists), "seen again just now");
-    recall_put_slot(recall, &addresses[3], &slot, &value);
-    recall_put_account(recall, &addresses[4], &account, false);
+        recall_put_account(recall, &EMPTY_TRIE_ROOT, &addresses[i], &account, true);
+    cr_assert(recall_account(recall, &EMPTY_TRIE_ROOT, &addresses[0], &account, &exists),
+              "seen again just now");
+    recall_put_slot(recall, &EMPTY_TRIE_ROOT, &addresses[3], &slot, &value);
+    recall_put_account(recall, &EMPTY_TRIE_ROOT, &addresses[4], &account, false);
     cr_assert_eq(recall_count(recall), 3);
-    cr_assert(recall_account(recall, &addresses[0], &account, &exists));
-    cr_assert_not(recall_account(recall, &addresses[1], &account, &exists));
-    cr_assert_not(recall_account(recall, &addresses[2], &account, &exists));
-    cr_assert(recall_slot(recall, &addresses[3], &slot, &out));
+    cr_assert(recall_account(recall, &EMPTY_TRIE_ROOT, &addresses[0], &account, &exists));
+    cr_assert_not(recall_account(recall, &EMPTY_TRIE_ROOT, &addresses[1], &account, &exists));
+    cr_assert_not(recall_account(recall, &EMPTY_TRIE_ROOT, &addresses[2], &account, &exists));
+    cr_assert(recall_slot(recall, &EMPTY_TRIE_ROOT, &addresses[3], &slot, &out));
     cr_assert_eq(out.words[0], 5);
-    cr_assert(recall_account(recall, &addresses[4], &account, &exists));
+    cr_assert(recall_account(recall, &EMPTY_TRIE_ROOT, &addresses[4], &account, &exists));
     cr_assert_not(exists);
     recall_free(recall);
 }
