@@ -1,6 +1,7 @@
 #include "gateway/serve_node.h"
 
 #include "conf/genesis.h"
+#include "conf/known.h"
 #include "les/node/full_genesis.h"
 
 #include <errno.h>
@@ -169,7 +170,7 @@ struct serve_node *serve_node_new(struct loop *loop, struct log *log, const stru
         mem_free(node);
         return NULL;
     }
-    node->ask = full_genesis_ask(loop, log, node->rpc, on_genesis, node);
+    node->ask = full_genesis_ask(loop, log, node->rpc, known_config, on_genesis, node);
     return node;
 }
 

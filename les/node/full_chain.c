@@ -572,8 +572,8 @@ static void take_mark(struct full *full, size_t which, const struct full_reply *
     struct les_block_ref ref;
     chain->mark_calls[which] = NULL;
     chain->open--;
-    /* A node before the merge, or one that has just started, has none; an old one stays true as long
-     * as it is on the chain. */
+    /* A node before the merge, or one that has just started, has none; an old one stays true as
+     * long as it is on the chain. */
     if (reply->outcome == FULL_RESULT && json_is_object(reply->result) &&
         full_read_fixed(ref.hash.bytes, 32, json_object_get(reply->result, "hash")) &&
         full_read_u64(&ref.number, json_object_get(reply->result, "number"))) {
