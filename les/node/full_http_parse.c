@@ -250,14 +250,14 @@ static enum full_http_state feed_line(struct full_http *http, struct span bytes,
 {
     const uint8_t *end = memchr(bytes.data, '\n', bytes.size);
     size_t size = end == NULL ? bytes.size : (size_t)(end - bytes.data) + 1;
+    if (http->phase == FULL_HTTP_CHUNK_END && http->line.size == 0 && bytes.data[0] != '\r')
+        return FULL_HTTP_BAD;
     if (size > FULL_HTTP_LINE_MAX - http->line.size)
         return FULL_HTTP_LARGE;
     if (http->phase == FULL_HTTP_TRAILER && (http->trailer_size += size) > FULL_HTTP_TRAILER_MAX)
         return FULL_HTTP_LARGE;
     buf_add_span(&http->line, SPAN(bytes.data, size));
     *used += size;
-    if (http->phase == FULL_HTTP_CHUNK_END && http->line.data[0] != '\r')
-        return FULL_HTTP_BAD;
     return end == NULL ? FULL_HTTP_MORE : take_line(http);
 }
 
