@@ -20,6 +20,7 @@ struct exec {
     struct exec_run *queue_head, *queue_tail; /* waiting for a slot */
     struct exec_stats stats;
     size_t runs_alive;
+    size_t bytes; /* of state that runs hold */
     bool closing;
 };
 
@@ -39,6 +40,7 @@ struct exec_run {
     struct timer timer;
     uint64_t started_us, used_us; /* on workers */
     unsigned rounds;
+    size_t bytes; /* its part of exec's */
     enum { RUN_WORKING, RUN_FETCHING, RUN_DONE } phase;
 };
 
@@ -51,6 +53,8 @@ struct exec *exec_new(const struct exec_options *options)
     exec->options = *options;
     if (options->gas_cap == 0)
         exec->options.gas_cap = EXEC_GAS_CAP_DEFAULT;
+    if (options->state_bytes == 0)
+        exec->options.state_bytes = EXEC_STATE_BYTES_MAX;
     if (options->timeout_ms == 0)
         exec->options.timeout_ms = EXEC_TIMEOUT_DEFAULT_MS;
     loop_random(options->loop, &seed, sizeof seed);
@@ -86,6 +90,7 @@ uint64_t exec_gas_cap(const struct exec *exec)
 void exec_stats(const struct exec *exec, struct exec_stats *out)
 {
     *out = exec->stats;
+    out->bytes = exec->bytes;
 }
 
 /* ---- on the worker ---- */
@@ -117,6 +122,7 @@ static void free_run(struct exec_run *run)
     call_unhold(run->hold);
     block_header_unref(run->block);
     witness_free(run->witness);
+    exec->bytes -= run->bytes;
     mem_free(run);
     exec->runs_alive--;
     free_if_idle(exec);
@@ -465,6 +471,18 @@ static void fetch_slots_ahead(struct exec_run *run, const struct witness_want *w
     mem_free(seen);
 }
 
+static void check_bytes(struct exec_run *run)
+{
+    struct exec *exec = run->exec;
+    size_t bytes = witness_bytes(run->witness);
+    exec->bytes += bytes - run->bytes;
+    run->bytes = bytes;
+    if (bytes > EXEC_WITNESS_BYTES_MAX)
+        fail(run, RPC_LIMIT_EXCEEDED, "the request reads more state than one call may");
+    else if (exec->bytes > exec->options.state_bytes)
+        fail(run, RPC_LIMIT_EXCEEDED, "the calls under way hold too much state, try again");
+}
+
 static enum query_got fetch(struct exec_run *run)
 {
     size_t count;
@@ -472,8 +490,11 @@ static enum query_got fetch(struct exec_run *run)
     bool *under_way = mem_alloc(count + 1);
     bool later = false;
     fetch_slots_ahead(run, wants, count, under_way);
-    for (size_t i = 0; i < count && !run->query->failed; i++)
+    check_bytes(run);
+    for (size_t i = 0; i < count && !run->query->failed; i++) {
         later |= under_way[i] || fetch_want(run, &wants[i]) != QUERY_HERE;
+        check_bytes(run);
+    }
     mem_free(under_way);
     return later || run->query->failed ? QUERY_LATER : QUERY_HERE;
 }
@@ -516,12 +537,11 @@ static enum query_got next_round(struct exec_run *run)
     exec->stats.rounds++;
     if (++run->rounds > EXEC_ROUNDS_MAX)
         fail(run, RPC_LIMIT_EXCEEDED, "the request needs too many rounds of fetching state");
-    else if (witness_bytes(run->witness) > EXEC_WITNESS_BYTES_MAX)
-        fail(run, RPC_LIMIT_EXCEEDED, "the request reads more state than one call may");
     else if (run->used_us / 1000 >= timeout_ms(run))
         fail_time(run);
     if (run->query->failed)
         return QUERY_LATER;
+    query_release_state(run->query); /* the witness has it */
     run->held->arrived = false;
     run->query->outstanding++;
     enqueue(run);

@@ -72,6 +72,7 @@ struct exec_options {
     const struct evm_precompile_ops *precompiles; /* may be NULL */
     uint64_t gas_cap;                             /* 0: EXEC_GAS_CAP_DEFAULT */
     uint64_t timeout_ms; /* of one call, on its worker; 0: EXEC_TIMEOUT_DEFAULT_MS */
+    size_t state_bytes;  /* that all calls under way hold together; 0: EXEC_STATE_BYTES_MAX */
     bool no_guessing;    /* a run ends at the first value it lacks; for measuring */
 };
 struct exec *exec_new(const struct exec_options *options);
@@ -83,6 +84,7 @@ struct exec_stats { /* since the start */
     uint64_t jobs, runs, guessed_runs, rounds, timed_out;
     uint64_t wants;   /* values that were fetched or found for runs */
     uint64_t running; /* now */
+    uint64_t bytes;   /* of state that calls hold now */
 };
 void exec_stats(const struct exec *exec, struct exec_stats *out);
 

@@ -90,6 +90,7 @@ enum status light_open(struct light **out, const struct light_options *options)
                                                   .precompiles = options->precompiles,
                                                   .gas_cap = options->call_gas_cap,
                                                   .timeout_ms = options->call_timeout_ms,
+                                                  .state_bytes = options->call_state_bytes,
                                                   .no_guessing = options->call_no_guessing});
     *out = light;
     return STATUS_OK;

@@ -55,6 +55,7 @@ struct light_options {
     /* Execution of calls; see gateway/exec.h for what 0 and NULL mean. */
     const struct evm_precompile_ops *precompiles;
     uint64_t call_gas_cap, call_timeout_ms;
+    size_t call_state_bytes;
     bool call_no_guessing;
     /* As chain_events; may be NULL. */
     void (*on_head)(void *owner, struct block_header *old, struct block_header *new_head,

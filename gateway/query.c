@@ -345,7 +345,10 @@ enum query_got query_number(struct query *query, uint64_t number, struct block_h
         return QUERY_ABSENT;
     query_held_key(&key, HELD_NUMBER, &number, sizeof number);
     struct held *held = query_held_find(query, &key);
-    if (held != NULL)
+    bool left = held != NULL && held->arrived && held->find.epoch != chain_epoch(chain);
+    if (left) /* perhaps of a branch that was left meanwhile */
+        table_remove(&query->held, key.bytes);
+    else if (held != NULL)
         return header_of(held, out);
     held = query_held_new(query, HELD_NUMBER, &key);
     held->find.on_done = on_found;
@@ -665,4 +668,19 @@ void query_release_block(struct query *query, struct block_header *block)
     query_held_release(query, &key);
     query_held_key(&key, HELD_NUMBER, &number, sizeof number);
     query_held_release(query, &key);
+}
+
+void query_release_state(struct query *query)
+{
+    for (struct held **at = &query->all; *at != NULL;) {
+        struct held *held = *at;
+        if (held->kind != HELD_OBJECT || !held->arrived) {
+            at = &held->next;
+            continue;
+        }
+        *at = held->next;
+        if (query_held_find(query, &held->key) == held)
+            table_remove(&query->held, held->key.bytes);
+        query_held_free(held);
+    }
 }

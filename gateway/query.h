@@ -99,6 +99,10 @@ enum query_got query_receipts(struct query *query, struct block_header *block,
  * blocks. Its header is not borrowed any more. */
 void query_release_block(struct query *query, struct block_header *block);
 
+/* The caller keeps what it was given of states: accounts, slots, nodes and code that were fetched
+ * so far are let go. For methods that read much. */
+void query_release_state(struct query *query);
+
 /* Facts that cannot be proved. A transaction's place is only a hint: the caller proves it by the
  * block's body. ABSENT: servers say that they do not know it. */
 enum query_got query_tx_status(struct query *query, const struct hash32 *tx_hash,

@@ -247,6 +247,7 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define EXEC_ROUNDS_MAX         64 /* of fetching for one call */
 #define EXEC_GUESS_MS           100     /* a run over guesses that takes longer is cut short */
 #define EXEC_WITNESS_BYTES_MAX  MIB(64) /* proved values kept for one call */
+#define EXEC_STATE_BYTES_MAX    MIB(512) /* ... and for all calls under way together */
 #define ACCESS_LIST_ROUNDS_MAX  100     /* runs of one eth_createAccessList */
 #define EXEC_CODE_BYTES         MIB(8)  /* analysed code kept for each worker */
 _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other things too");

@@ -101,6 +101,11 @@ struct block_header *chain_head(const struct chain *chain)
     return chain->head;
 }
 
+uint64_t chain_epoch(const struct chain *chain)
+{
+    return chain->epoch;
+}
+
 uint64_t chain_headless_ms(const struct chain *chain)
 {
     uint64_t now = loop_now_ms(chain->loop);

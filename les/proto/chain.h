@@ -93,6 +93,8 @@ bool chain_mark_number(const struct chain *chain, enum chain_mark mark,
  * one.
  */
 uint64_t chain_headless_ms(const struct chain *chain);
+/* Moves when a block that was called canonical may be so no more. */
+uint64_t chain_epoch(const struct chain *chain);
 /* For a person: "1 of 3 trusted servers is connected and 2 must agree on the head". Static until
  * the next call. */
 const char *chain_trouble(struct chain *chain);
@@ -113,6 +115,7 @@ struct block_header *chain_known_hash(const struct chain *chain, const struct ha
 struct chain_find {
     void (*on_done)(struct chain_find *find, enum status status, struct block_header *header);
     struct les_cost_note note; /* what it cost */
+    uint64_t epoch;            /* of what was found */
     /* private */
     struct chain *chain;
     struct chain_search *search;

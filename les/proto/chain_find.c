@@ -78,6 +78,7 @@ static void finish_find(struct chain_find *find, enum status status, struct bloc
 {
     find->search = NULL;
     find->outcome = status;
+    find->epoch = find->chain->epoch;
     find->result = status == STATUS_OK ? block_header_ref(header) : NULL;
     loop_defer(find->chain->loop, &find->task);
 }

@@ -81,3 +81,35 @@ Test(exec, abandoned_calls_leave_nothing_behind)
         calls_free(calls);
     }
 }
+
+#define SUM                                                                                        \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_call\",\"params\":[{\"to\":\"" CALLS_READER    \
+    "\"},\"latest\"]}"
+
+static unsigned occurrences(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part))
+        count++;
+    return count;
+}
+
+Test(exec, all_calls_together_hold_so_much_state_and_no_more)
+{
+    enum { ENOUGH_FOR_TWO = 20000 };
+    struct calls *calls = calls_new(6, false, ONE_WAY_US);
+    struct sim *sim = calls_sim(calls);
+    struct exec_stats stats;
+    sim_stop_light(sim);
+    sim_set_state_bytes(sim, ENOUGH_FOR_TWO);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, 0, 5000);
+    const char *answer = sim_rpc(sim, "[" SUM "," SUM "," SUM "," SUM "," SUM "," SUM "]");
+    cr_assert_eq(occurrences(answer, "\"result\""), 2, "%s", answer);
+    cr_assert_eq(occurrences(answer, "hold too much state"), 4, "%s", answer);
+    exec_stats(sim_light(sim)->exec, &stats);
+    cr_assert_eq(stats.bytes, 0, "%llu", (unsigned long long)stats.bytes);
+    answer = sim_rpc(sim, SUM);
+    cr_assert_eq(occurrences(answer, "\"result\""), 1, "%s", answer);
+    calls_free(calls);
+}

@@ -51,6 +51,7 @@ struct sim {
     bool replied;
     uint64_t wanted_head;
     bool no_guessing;
+    size_t state_bytes;
 };
 
 /* ---- a server whose line can be tampered with ---- */
@@ -362,6 +363,7 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
                                     .peers_count = sim->servers_count - trusted_count,
                                     .precompiles = evm_precompile_curves(),
                                     .call_no_guessing = sim->no_guessing,
+                                    .call_state_bytes = sim->state_bytes,
                                     .cache_bytes = 4 << 20};
     memset(options.key.bytes, 0x77, 32);
     cr_assert_eq(light_open(&sim->light, &options), STATUS_OK);
@@ -374,6 +376,11 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
                                              .answers = sim->answers,
                                              .timeout_ms = 20000,
                                              .calls_max = 1000});
+}
+
+void sim_set_state_bytes(struct sim *sim, size_t bytes)
+{
+    sim->state_bytes = bytes;
 }
 
 void sim_set_no_guessing(struct sim *sim, bool no_guessing)

@@ -43,6 +43,8 @@ void sim_start_light(struct sim *sim, size_t trusted_count, unsigned fraction_pe
 void sim_stop_light(struct sim *sim);
 /* Before sim_start_light: calls fetch one value at a time, as go-ethereum's light client does. */
 void sim_set_no_guessing(struct sim *sim, bool no_guessing);
+/* Before sim_start_light: what all calls together may hold of state. */
+void sim_set_state_bytes(struct sim *sim, size_t bytes);
 struct light *sim_light(struct sim *sim);
 /* Runs the world until the light client has this head number; fails the test after limit_ms of
  * virtual time. */
