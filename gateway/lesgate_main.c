@@ -3,6 +3,7 @@
 #include "conf/genesis.h"
 #include "cache/store.h"
 #include "gateway/answers.h"
+#include "gateway/datadir.h"
 #include "gateway/http.h"
 #include "gateway/light.h"
 #include "gateway/light_metrics.h"
@@ -34,6 +35,7 @@ struct program {
     struct rpc *rpc;
     struct metrics *metrics;
     struct http *http;
+    int lock; /* of the data directory */
     bool ready, stopping;
     int exit_code;
 };
@@ -244,6 +246,7 @@ static bool start(struct program *program, struct buf *error)
            parse_enodes(&program->peers, &conf->peers, "peers", error) &&
            parse_enodes(&program->bootnodes, &conf->discovery_bootnodes, "discovery.bootnodes",
                         error) &&
+           datadir_lock(&program->lock, conf->datadir, error) == STATUS_OK &&
            store_open(&program->store, program->loop, program->log, conf->datadir,
                       &program->genesis->spec.genesis_hash, error) == STATUS_OK &&
            open_light(program, error) && open_http(program, error);
@@ -269,11 +272,12 @@ static void finish(struct program *program)
     genesis_free(program->genesis);
     buf_free(&program->genesis_rlp);
     conf_gate_free(program->conf);
+    datadir_unlock(program->lock);
 }
 
 int main(int argc, char **argv)
 {
-    struct program program = {0};
+    struct program program = {.lock = -1};
     struct buf text = {0};
     enum conf_result result = conf_gate_read(&program.conf, argc, argv, &text);
     if (result != CONF_RUN) {

@@ -17,28 +17,32 @@ static struct call_done fail_early(struct call *call)
 
 /* ---- nodes ---- */
 
-/* An enode URL, a node record, or a node id of 64 digits. */
+/* An enode URL, of which only the key counts, a node record, or a node id of 64 digits. */
 static bool read_node(struct call *call, const struct serve_admin *admin,
                       const struct json_t *value, struct hash32 *id)
 {
+    static const char SCHEME[] = "enode://";
     struct span text = json_text(value);
-    struct enode enode;
+    size_t head = strlen(SCHEME) + 2 * sizeof(struct pubkey64);
+    struct pubkey64 key;
     struct enr enr;
-    if (json_kind(value) != JSON_KIND_STRING || memchr(text.data, 0, text.size) != NULL)
-        return param_note(call, RPC_INVALID_PARAMS, "a node is text: enode URL, record or id");
-    if (hex_decode_exact(id->bytes, 32, (const char *)text.data, text.size))
-        return true;
-    if (enr_parse(&enr, admin->config.crypto, text)) {
-        enode_id(id, &enr.key);
-        return true;
+    if (json_kind(value) == JSON_KIND_STRING) {
+        if (hex_decode_exact(id->bytes, 32, (const char *)text.data, text.size))
+            return true;
+        if (enr_parse(&enr, admin->config.crypto, text)) {
+            enode_id(id, &enr.key);
+            return true;
+        }
+        if (text.size >= head && memcmp(text.data, SCHEME, strlen(SCHEME)) == 0 &&
+            (text.size == head || text.data[head] == '@') &&
+            hex_decode_exact(key.bytes, sizeof(key.bytes), (const char *)text.data + strlen(SCHEME),
+                             2 * sizeof(key.bytes))) {
+            enode_id(id, &key);
+            return true;
+        }
     }
-    char *copy = call_alloc(call, text.size + 1);
-    memcpy(copy, text.data, text.size);
-    const char *why = enode_parse(&enode, copy);
-    if (why != NULL)
-        return param_note(call, RPC_INVALID_PARAMS, "invalid node '%s': %s", copy, why);
-    enode_id(id, &enode.key);
-    return true;
+    return param_note(call, RPC_INVALID_PARAMS,
+                      "a node is an enode URL, a signed record or an id of 64 hex digits");
 }
 
 static void put_id_key(struct buf *out, const struct hash32 *id)
