@@ -16,12 +16,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define CLIENT_ID          "lesserve/v" LESGATE_VERSION "/linux/c17"
 #define PRICE_MIN_WEI      1000000000 /* where there is no base fee, as go-ethereum 1.9 */
 #define SAFE_DISTANCE      4          /* of a chain that grows; a chain file is final to its end */
 #define FINALIZED_DISTANCE 8
+#define FILES_BESIDE       (HOST_HANDSHAKES_MAX + SERVER_ROOM + 64) /* beside the clients */
 
 struct program {
     struct conf_serve *conf;
@@ -182,7 +184,7 @@ static bool open_ledger(struct program *program, struct buf *error)
                                    .stopped = serve_chain_stopped,
                                    .owner = program};
     program->ledger = ledger_new(&config, &program->genesis->header);
-    status = serve_chain_import(program->ledger, conf, program->log, error);
+    status = serve_chain_import(program->ledger, conf, program->loop, program->log, error);
     program->stopping = status == STATUS_CANCELLED;
     if (status != STATUS_OK)
         return false;
@@ -379,6 +381,21 @@ static bool open_node(struct program *program, struct buf *error)
     return true;
 }
 
+/* A connection is an open file; many systems allow 1,024 until a program asks for more. */
+static void allow_files(const struct program *program)
+{
+    struct rlimit limit;
+    rlim_t wanted = program->conf->max_peers + FILES_BESIDE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted)
+        return;
+    char count[24];
+    log_write(program->log, LOG_WARN, "main", "fewer open files are allowed than max-peers needs",
+              "allowed", log_u64(count, limit.rlim_cur), NULL);
+}
+
 static bool start(struct program *program, struct buf *error)
 {
     uint8_t seed32[32];
@@ -386,6 +403,7 @@ static bool start(struct program *program, struct buf *error)
     ASSERT(log_level_parse(&level, program->conf->log));
     program->loop = loop_uv_new();
     program->log = log_new(STDERR_FILENO, level, on_wall_s, program->loop);
+    allow_files(program);
     loop_random(program->loop, seed32, sizeof(seed32));
     program->crypto = crypto_new(seed32);
     if (datadir_lock(&program->lock, program->conf->datadir, error) != STATUS_OK ||

@@ -68,12 +68,26 @@ static enum status import_bytes(struct ledger *ledger, const struct conf_serve *
     return status;
 }
 
+static void log_import(struct log *log, const char *what, const struct ledger *ledger,
+                       uint64_t first, uint64_t took_us)
+{
+    const struct ledger_block *head = ledger_head(ledger), *block = head;
+    char number[24], blocks[24], gas[24], ms[24];
+    uint64_t gas_used = 0, us = took_us > 0 ? took_us : 1;
+    uint64_t count = head->header.number - first;
+    for (; block->header.number > first; block = block->parent)
+        gas_used += block->header.gas_used;
+    log_write(log, LOG_INFO, "chain", what, "head", log_u64(number, head->header.number), "ms",
+              log_u64(ms, us / 1000), "blocks_per_s", log_u64(blocks, count * 1000000 / us),
+              "gas_per_s", log_u64(gas, (uint64_t)((double)gas_used * 1e6 / (double)us)), NULL);
+}
+
 enum status serve_chain_import(struct ledger *ledger, const struct conf_serve *conf,
-                               struct log *log, struct buf *error)
+                               struct loop *loop, struct log *log, struct buf *error)
 {
     struct buf bytes = {0};
     struct hash32 root;
-    char number[24];
+    uint64_t first = ledger_head(ledger)->header.number, start_us = loop_now_us(loop);
     if (conf->chain == NULL && conf->state == NULL)
         return STATUS_OK;
     if (conf->chain == NULL) {
@@ -88,7 +102,7 @@ enum status serve_chain_import(struct ledger *ledger, const struct conf_serve *c
                              : STATUS_INVALID;
     buf_free(&bytes);
     if (status == STATUS_OK || status == STATUS_CANCELLED)
-        log_write(log, LOG_INFO, "chain", status == STATUS_OK ? "imported" : "stopped importing",
-                  "head", log_u64(number, ledger_head(ledger)->header.number), NULL);
+        log_import(log, status == STATUS_OK ? "imported" : "stopped importing", ledger, first,
+                   loop_now_us(loop) - start_us);
     return status;
 }

@@ -13,9 +13,10 @@ void serve_chain_release_signals(void);
 /* Did one come that is held back? For ledger_config.stopped. */
 bool serve_chain_stopped(void *unused);
 
-/* Imports --chain with --state, if they are given. STATUS_CANCELLED: a signal came; the log says
- * how far it got. STATUS_INVALID: error has got one line. */
+/* Imports --chain with --state, if they are given; the log gets blocks and gas per second of it.
+ * STATUS_CANCELLED: a signal came; the log says how far it got. STATUS_INVALID: error has got one
+ * line. */
 enum status serve_chain_import(struct ledger *ledger, const struct conf_serve *conf,
-                               struct log *log, struct buf *error) WARN_UNUSED;
+                               struct loop *loop, struct log *log, struct buf *error) WARN_UNUSED;
 
 #endif

@@ -213,6 +213,25 @@ const struct peer_events HOST_PEER_EVENTS = {.on_identity = on_identity,
 
 /* ---- listening ---- */
 
+/* Whoever comes in needs a place while it says who it is. When all are taken, the one that has
+ * taken longest makes room: silent connections do not shut out others. */
+static bool has_handshake_place(struct host *host)
+{
+    if (host_handshakes(host, true) < host->config.handshakes_max)
+        return true;
+    struct conn *oldest = NULL;
+    for (size_t i = 0; i < host->conns_count; i++) {
+        struct conn *conn = host->conns[i];
+        if (conn->inbound && !conn->ready && (!oldest || conn->since_ms < oldest->since_ms))
+            oldest = conn;
+    }
+    if (!oldest || loop_now_ms(host->loop) - oldest->since_ms < HOST_HANDSHAKE_SURE_MS)
+        return false;
+    host->stats.handshakes_failed++;
+    peer_disconnect(oldest->peer, PEER_READ_TIMEOUT);
+    return true;
+}
+
 static void on_accept(void *owner, struct link *link)
 {
     struct host *host = owner;
@@ -221,9 +240,9 @@ static void on_accept(void *owner, struct link *link)
     link_endpoint(link, &from);
     host->stats.accepts++;
     if (rate_take(&host->accept_rate, loop_now_ms(host->loop), &from) &&
-        host_handshakes(host, true) < host->config.handshakes_max &&
         (endpoint_is_loopback(&from) || count_from_ip(host, &from) < host->config.per_ip_max) &&
-        (!host->events.may_accept || host->events.may_accept(host->owner, &from)))
+        (!host->events.may_accept || host->events.may_accept(host->owner, &from)) &&
+        has_handshake_place(host))
         conn = host_conn_add(host);
     if (!conn) {
         host->stats.accepts_refused++;
@@ -232,6 +251,7 @@ static void on_accept(void *owner, struct link *link)
     }
     conn->inbound = true;
     conn->from = from;
+    conn->since_ms = loop_now_ms(host->loop);
     conn->peer = peer_accept(&host->peer_config, link, &HOST_PEER_EVENTS, conn);
 }
 

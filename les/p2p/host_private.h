@@ -32,7 +32,8 @@ struct conn {
     bool inbound, identified, ready;
     bool exempt; /* static: does not count against the limits */
     struct endpoint from;
-    bool candidate; /* it was one, at to */
+    uint64_t since_ms; /* inbound: when it came */
+    bool candidate;    /* it was one, at to */
     struct enode to;
     uint64_t ready_ms;
 };

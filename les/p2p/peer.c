@@ -33,6 +33,7 @@ struct peer {
     size_t shared_count;
     uint64_t bytes_in, bytes_out, messages_out;
     size_t message_max;
+    size_t held;      /* of scratch->held */
     uint64_t read_ms; /* when the last byte came */
     uint64_t ping_ms, ping_sent_ms, rtt_ms;
     bool ping_open;
@@ -81,6 +82,8 @@ static void close_now(struct peer *peer)
     task_cancel(&peer->task);
     link_close(peer->link);
     peer->link = NULL;
+    peer->config->scratch->held -= peer->held;
+    peer->held = 0;
 }
 
 static void finish(struct peer *peer, struct peer_end end)
@@ -379,6 +382,20 @@ static void drain(struct peer *peer)
     }
 }
 
+/* What has come of a message is held until the rest is there. All peers together may hold so much;
+ * beyond it whoever wants more than a common message ends. */
+static void count_held(struct peer *peer)
+{
+    struct peer_scratch *scratch = peer->config->scratch;
+    if (peer->state == CLOSED)
+        return;
+    size_t held = rlpx_held(peer->rlpx);
+    scratch->held = scratch->held - peer->held + held;
+    peer->held = held;
+    if (held > PEER_HELD_MIN && scratch->held > PEER_HELD_TOTAL_MAX)
+        fail(peer, PEER_TOO_MANY, "too many large messages are under way");
+}
+
 static void on_task(struct task *task)
 {
     struct peer *peer = container_of(task, struct peer, task);
@@ -386,6 +403,7 @@ static void on_task(struct task *task)
         fail(peer, PEER_TCP_ERROR, "its send queue is full");
     else
         drain(peer);
+    count_held(peer);
 }
 
 void peer_pause(struct peer *peer, bool paused)
@@ -481,6 +499,7 @@ static void on_data(void *owner, struct span bytes)
     peer->read_ms = now_ms(peer);
     rlpx_feed(peer->rlpx, bytes);
     drain(peer);
+    count_held(peer);
 }
 
 static void on_close(void *owner, enum status status)

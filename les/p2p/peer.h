@@ -90,6 +90,7 @@ struct peer_scratch {
     struct buf out;    /* frames on their way to the link */
     struct buf packed; /* a compressed payload */
     struct buf plain;  /* the payload that on_message borrows */
+    size_t held;       /* bytes that all peers hold of messages not yet complete */
 };
 struct peer_config {
     struct loop *loop;

@@ -13,8 +13,7 @@ enum {
        || nonce || 0. */
     PLAIN_AUTH_BODY = SIG_SIZE + 32 + KEY_SIZE + 32 + 1,
     PLAIN_AUTH_SIZE = PLAIN_AUTH_BODY + ECIES_OVERHEAD,
-    PADDING_MIN = 100,
-    READ_BUFFER_KEEP = 64 * 1024
+    PADDING_MIN = 100
 };
 _Static_assert(PLAIN_AUTH_SIZE == 307, "as EIP-8 says");
 
@@ -370,8 +369,6 @@ static enum rlpx_event frame_take(struct rlpx *rlpx, uint64_t *code, struct span
 void rlpx_feed(struct rlpx *rlpx, struct span bytes)
 {
     if (rlpx->in_taken == rlpx->in.size) {
-        if (rlpx->in.capacity > READ_BUFFER_KEEP)
-            buf_free(&rlpx->in);
         buf_clear(&rlpx->in);
     } else if (rlpx->in_taken > 0) {
         buf_drop_front(&rlpx->in, rlpx->in_taken);
@@ -394,7 +391,13 @@ enum rlpx_event rlpx_next(struct rlpx *rlpx, struct buf *out, uint64_t *code, st
         return ack_take(rlpx, in);
     case WANT_HEADER:
     case WANT_DATA:
-        return in.size ? frame_take(rlpx, code, payload) : RLPX_MORE;
+        if (in.size > 0)
+            return frame_take(rlpx, code, payload);
+        if (rlpx->in.capacity > RLPX_KEPT_BYTES) {
+            buf_free(&rlpx->in);
+            rlpx->in_taken = 0;
+        }
+        return RLPX_MORE;
     case BROKEN:
         break;
     }
@@ -420,6 +423,11 @@ void rlpx_limit(struct rlpx *rlpx, size_t frame_max)
 size_t rlpx_waiting(const struct rlpx *rlpx)
 {
     return rlpx->in.size - rlpx->in_taken;
+}
+
+size_t rlpx_held(const struct rlpx *rlpx)
+{
+    return rlpx->in.capacity;
 }
 
 void rlpx_send(struct rlpx *rlpx, struct buf *out, uint64_t code, struct span payload)

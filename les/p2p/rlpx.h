@@ -53,6 +53,9 @@ const struct pubkey64 *rlpx_remote(const struct rlpx *rlpx);
  * where it starts. */
 void rlpx_limit(struct rlpx *rlpx, size_t frame_max);
 size_t rlpx_waiting(const struct rlpx *rlpx); /* bytes fed and not yet taken */
+/* Memory for them. What is kept for the next ones is at most RLPX_KEPT_BYTES once all were taken
+ * and rlpx_next said RLPX_MORE. */
+size_t rlpx_held(const struct rlpx *rlpx);
 
 /* Appends one encrypted frame of code and payload to out. After RLPX_READY only; code and payload
  * together at most RLPX_FRAME_MAX. */

@@ -201,7 +201,9 @@ void server_freeze(struct server_client *client, const char *why)
     server->stats.stops++;
     client->state = CLIENT_FROZEN;
     server_drop_jobs(client);
+    client->frozen_bytes = 0;
     if (!server_send(client, LES_STOP, SPAN(STOP, sizeof(STOP))))
+    server_read_again(client);
         return;
     uint16_t chance;
     loop_random(server->loop, &chance, sizeof(chance));
@@ -218,6 +220,7 @@ static void try_resume(struct server_client *client)
     }
     client->state = CLIENT_READY;
     server->stats.resumes++;
+    server_read_again(client);
     struct buf payload = {0};
     les_resume_encode(&payload, value);
     server_send(client, LES_RESUME, buf_span(&payload));

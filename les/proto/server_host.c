@@ -1,5 +1,7 @@
 #include "les/proto/server_host.h"
 
+#include "les/base/limits.h"
+
 #define CAP "les"
 
 struct server_host {
@@ -37,6 +39,7 @@ static void on_peer(void *owner, struct peer *peer, const struct peer_cap *share
 {
     struct server_host *host = owner;
     ASSERT(shared_count == 1); /* we offer one name */
+    peer_limit(peer, SERVER_STATUS_SIZE_MAX);
     struct server_client *client =
         server_attach(host->server, &LINE_OPS, peer, shared[0].version, peer_id(peer));
     peer_set_owner(peer, client);
@@ -51,8 +54,11 @@ static void on_message(void *owner, struct peer *peer, const char *cap, unsigned
     (void)cap;
     (void)version;
     struct server_client *client = peer_owner(peer);
-    if (client != NULL)
-        server_message(client, code, payload);
+    if (client == NULL)
+        return;
+    server_message(client, code, payload);
+    if (code == LES_STATUS)
+        peer_limit(peer, SERVER_MESSAGE_MAX); /* no effect if the client was refused */
 }
 
 static void on_gone(void *owner, struct peer *peer, enum peer_reason reason, bool remote_said)
@@ -77,6 +83,7 @@ enum status server_host_new(struct server_host **out, struct loop *loop, struct 
                                       .do_listen = true,
                                       .listen = config->listen,
                                       .peers_max = config->clients_max,
+                                      .handshakes_max = HOST_HANDSHAKES_MAX,
                                       .inbound_max = config->clients_max};
     for (unsigned version = LES_VERSION_MIN; version <= LES_VERSION_MAX; version++)
         host_config.caps[host_config.caps_count++] = (struct peer_cap){

@@ -42,8 +42,9 @@ struct server_client {
     enum server_client_state state;
     bool gone; /* memory until the end of the turn */
     bool paused;
-    bool ready; /* in the server's list of those with something to do */
-    struct server_client *ready_next;
+    bool ready;                       /* in the server's list of those with something to do */
+    bool blocked;                     /* taken out of it for this slice: its line is full */
+    struct server_client *ready_next; /* in either list */
     enum les_announce_type announce_type;
     struct les_serve_head told; /* the newest head it was sent */
     struct flow_server flow;
@@ -60,8 +61,9 @@ struct server_client {
     struct timer cut;         /* to capacity_next */
     struct timer state_timer; /* the Status must come; frozen: look at the buffer */
     struct server_job *jobs, **jobs_tail;
-    size_t jobs_count, jobs_bytes;
-    uint64_t active_ms; /* when its last request came */
+    size_t jobs_count, jobs_bytes; /* bytes with the jobs themselves */
+    size_t frozen_bytes;           /* that came after Stop */
+    uint64_t active_ms;            /* when its last request came */
     uint64_t invalid, invalid_ms;
 };
 
@@ -78,11 +80,14 @@ struct server {
     struct les_backend *backend;
     struct server_client *clients;
     struct server_client *ready, **ready_tail; /* they take turns */
-    struct timer run;                          /* the next slice of work */
-    struct timer watch;                        /* for requests that wait too long */
-    uint64_t step_us;                          /* when the step under way began */
-    struct les_serve_head broadcast;           /* the last one */
-    uint64_t share_ms, share_1024; /* part of the capacity in use, in 1/1024, as of share_ms */
+    struct server_client *blocked;             /* within a slice */
+    size_t jobs_bytes;                         /* of all clients */
+    size_t out_bytes; /* on their way to all clients, or more: what was taken since is not known */
+    struct timer run; /* the next slice of work */
+    struct timer watch;              /* for requests that wait too long */
+    uint64_t step_us;                /* when the step under way began */
+    struct les_serve_head broadcast; /* the last one */
+    uint64_t share_ms, share_1024;   /* part of the capacity in use, in 1/1024, as of share_ms */
     struct server_price prices[LES_COST_CODES_COUNT];
     struct server_pricing pricing; /* of clients to come */
     struct timer settle;           /* while anybody has a balance */
@@ -97,6 +102,8 @@ void server_freeze(struct server_client *client, const char *why);
 bool server_send(struct server_client *client, unsigned code,
                  struct span payload); /* false: dropped */
 /* One more item that was not there. False: that was one too many, the client is dropped. */
+/* The network, or a client, may be read again. */
+void server_read_again(struct server_client *client);
 bool server_count_unavailable(struct server_client *client);
 struct server_client *server_find(struct server *server, const struct hash32 *id); /* NULL: none */
 

@@ -83,6 +83,28 @@ static void job_free(struct server_job *job)
     mem_free(job);
 }
 
+static size_t job_size(const struct server_job *job)
+{
+    return sizeof(*job) + job->payload_size;
+}
+
+void server_read_again(struct server_client *client)
+{
+    if (client->paused && !client->gone && client->jobs_count <= SERVER_QUEUE_JOBS_MAX / 2 &&
+        client->jobs_bytes <= SERVER_QUEUE_BYTES_MAX / 2) {
+        client->paused = false;
+        client->ops->pause(client->line, false);
+    }
+}
+
+static void read_no_more(struct server_client *client)
+{
+    if (client->paused)
+        return;
+    client->paused = true;
+    client->ops->pause(client->line, true);
+}
+
 static void job_unlink(struct server_job *job)
 {
     struct server_client *client = job->client;
@@ -93,12 +115,10 @@ static void job_unlink(struct server_job *job)
     if (job->next == NULL)
         client->jobs_tail = at;
     client->jobs_count--;
-    client->jobs_bytes -= job->payload_size;
-    if (client->paused && !client->gone && client->jobs_count <= SERVER_QUEUE_JOBS_MAX / 2 &&
-        client->jobs_bytes <= SERVER_QUEUE_BYTES_MAX / 2) {
-        client->paused = false;
-        client->ops->pause(client->line, false);
-    }
+    client->jobs_bytes -= job_size(job);
+    client->server->jobs_bytes -= job_size(job);
+    if (client->state != CLIENT_FROZEN)
+        server_read_again(client);
 }
 
 static void job_end(struct server_job *job)
@@ -115,6 +135,8 @@ static void job_end(struct server_job *job)
 static void client_ready(struct server_client *client)
 {
     struct server *server = client->server;
+    if (client->blocked)
+        return; /* it is looked at again after this slice */
     if (!client->ready) {
         client->ready = true;
         client->ready_next = NULL;
@@ -128,15 +150,15 @@ static void client_ready(struct server_client *client)
 static void client_not_ready(struct server_client *client)
 {
     struct server *server = client->server;
-    struct server_client **at = &server->ready;
-    if (!client->ready)
+    struct server_client **at = client->blocked ? &server->blocked : &server->ready;
+    if (!client->ready && !client->blocked)
         return;
     while (*at != client)
         at = &(*at)->ready_next;
     *at = client->ready_next;
-    if (client->ready_next == NULL)
+    if (client->ready && client->ready_next == NULL)
         server->ready_tail = at;
-    client->ready = false;
+    client->ready = client->blocked = false;
 }
 
 void server_drop_jobs(struct server_client *client)
@@ -276,15 +298,26 @@ static void enqueue(struct server_client *client, struct server_job *job, struct
     *client->jobs_tail = job;
     client->jobs_tail = &job->next;
     client->jobs_count++;
-    client->jobs_bytes += job->payload_size;
-    if (!client->paused && (client->jobs_count >= SERVER_QUEUE_JOBS_MAX ||
-                            client->jobs_bytes >= SERVER_QUEUE_BYTES_MAX)) {
-        client->paused = true;
-        client->ops->pause(client->line, true);
-    }
+    client->jobs_bytes += job_size(job);
+    server->jobs_bytes += job_size(job);
+    if (client->jobs_count >= SERVER_QUEUE_JOBS_MAX || client->jobs_bytes >= SERVER_QUEUE_BYTES_MAX)
+        read_no_more(client);
     if (!timer_running(&server->watch))
         timer_start(&server->watch, WATCH_MS);
     client_ready(client);
+}
+
+/* Too many requests wait: those who sent most of them are stopped. */
+static void stop_the_greediest(struct server *server)
+{
+    while (server->jobs_bytes > SERVER_QUEUE_TOTAL_MAX) {
+        struct server_client *most = server->clients;
+        for (struct server_client *client = most; client != NULL; client = client->next) {
+            if (client->jobs_bytes > most->jobs_bytes)
+                most = client;
+        }
+        server_freeze(most, "too many requests wait, most of them its own");
+    }
 }
 
 static uint64_t price(const struct server_client *client, unsigned code, uint64_t items)
@@ -298,13 +331,19 @@ void server_request(struct server_client *client, unsigned code, struct span pay
     struct server *server = client->server;
     struct server_job check = {.code = code};
     struct span data;
+    if (client->state == CLIENT_FROZEN) { /* not even read: nobody pays for it */
+        server->stats.ignored++;
+        client->frozen_bytes += payload.size;
+        if (client->frozen_bytes >= SERVER_FROZEN_BYTES_MAX)
+            read_no_more(client);
+        return;
+    }
     if ((code != LES_SEND_TX_V2 && payload.size > SERVER_REQUEST_BYTES_MAX) ||
         !les_request_decode(&check.id, &data, payload) || !count_items(server, &check, data)) {
         server_drop(client, PEER_SUBPROTOCOL, "malformed request");
         return;
     }
-    if (client->state == CLIENT_FROZEN || check.items_count == 0 ||
-        check.items_count > les_items_max(code)) {
+    if (check.items_count == 0 || check.items_count > les_items_max(code)) {
         server->stats.ignored++;
         return;
     }
@@ -328,6 +367,7 @@ void server_request(struct server_client *client, unsigned code, struct span pay
     if (code == LES_GET_BLOCK_HEADERS)
         job->items_count = 1; /* one question for the run */
     enqueue(client, job, data);
+    stop_the_greediest(server);
 }
 
 /* ---- asking ---- */
@@ -475,6 +515,30 @@ static uint64_t job_cost(struct server_job *job)
     return cost;
 }
 
+/* Replies of size bytes went out. Too much is on its way: those who read least have to go. */
+static void note_out(struct server *server, size_t size)
+{
+    server->out_bytes += size;
+    while (server->out_bytes > SERVER_OUT_TOTAL_MAX) {
+        struct server_client *most = NULL;
+        size_t most_size = 0;
+        server->out_bytes = 0;
+        for (struct server_client *client = server->clients; client != NULL;
+             client = client->next) {
+            size_t waiting = client->ops->queue_size(client->line);
+            server->out_bytes += waiting;
+            if (waiting > most_size) {
+                most = client;
+                most_size = waiting;
+            }
+        }
+        if (server->out_bytes <= SERVER_OUT_TOTAL_MAX / 4 * 3)
+            return;
+        server_drop(most, PEER_BREACH, "it does not read what we send, and much waits for all");
+        server->out_bytes = SERVER_OUT_TOTAL_MAX + 1; /* count again */
+    }
+}
+
 /* Settles the price and replies; the job is gone afterwards. */
 static void job_finish(struct server_job *job)
 {
@@ -501,6 +565,7 @@ static void job_finish(struct server_job *job)
     if (reply.size > 0 && server_send(client, code, buf_span(&reply))) {
         server->stats.replies++;
         server->stats.reply_bytes += reply.size;
+        note_out(server, reply.size);
     }
     buf_free(&reply);
 }
@@ -546,14 +611,13 @@ void server_on_run(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, run);
     uint64_t start_us = loop_now_us(server->loop);
-    struct server_client *blocked = NULL, **blocked_tail = &blocked;
     while (server->ready != NULL && loop_now_us(server->loop) - start_us < SERVER_SLICE_US) {
         struct server_client *client = server->ready;
         client_not_ready(client);
         if (client->ops->queue_size(client->line) >= SERVER_OUT_BYTES_MAX) {
-            *blocked_tail = client;
-            blocked_tail = &client->ready_next;
-            client->ready_next = NULL;
+            client->blocked = true;
+            client->ready_next = server->blocked;
+            server->blocked = client;
             continue;
         }
         client_step(client);
@@ -562,10 +626,9 @@ void server_on_run(struct timer *timer)
     }
     bool more = server->ready != NULL;
     uint64_t delay_ms = more ? 0 : SERVER_DRAIN_POLL_MS;
-    for (struct server_client *client = blocked, *next; client != NULL; client = next) {
-        next = client->ready_next;
-        if (client->gone)
-            continue;
+    while (server->blocked != NULL) {
+        struct server_client *client = server->blocked;
+        client_not_ready(client);
         client_ready(client);
         more = true;
     }

@@ -537,6 +537,35 @@ Test(host, a_storm_of_connections_from_one_address_does_not_shut_out_others)
     town_free(&town);
 }
 
+/* As many addresses as are needed to fill every place, each place again as soon as it is free. */
+Test(host, silent_connections_from_everywhere_do_not_shut_out_others)
+{
+    enum { ATTACKERS = 8, EACH = 15, CALLS = ATTACKERS * EACH };
+    struct town town;
+    struct caller callers[CALLS] = {{NULL, false}};
+    struct loop *attackers[ATTACKERS];
+    size_t count = 0;
+    town_make(&town, 19, 2);
+    for (size_t i = 0; i < ATTACKERS; i++) {
+        char ip[16];
+        snprintf(ip, sizeof(ip), "66.6.6.%zu", i + 1);
+        attackers[i] = world_host_new(town.world, ip);
+    }
+    for (; count < CALLS; count++) {
+        struct caller *caller = &callers[count];
+        cr_assert_eq(link_connect(&caller->link, attackers[count % ATTACKERS],
+                                  &town.nodes[0].self.at, &CALLER_EVENTS, caller),
+                     STATUS_OK);
+        world_run_for_ms(town.world, 25);
+        if (count == 70)
+            host_dial_once(town.nodes[1].host, &town.nodes[0].self);
+    }
+    cr_assert_eq(peers(&town.nodes[0]), 1);
+    for (size_t i = 0; i < CALLS; i++)
+        link_close(callers[i].link);
+    town_free(&town);
+}
+
 /* ---- candidates ---- */
 
 Test(host, candidates_are_dialled_up_to_the_target_and_replaced)
