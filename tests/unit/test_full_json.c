@@ -197,6 +197,7 @@ Test(full_json, what_is_no_header)
         cr_assert_eq(out.size, 0);
         json_object_set_new(json, cases[i].field, json_integer(1));
         cr_assert(!full_header(&out, NULL, json, NULL, &fault));
+        buf_free(&out);
         json_decref(json);
     }
     struct full_fault fault;
@@ -398,6 +399,7 @@ Test(full_json, what_is_no_transaction)
         bool differs = strcmp(cases[i].what, "differs") == 0;
         expect_fault(&fault, cases[i].what, differs ? "hash" : cases[i].field);
         cr_assert_eq(out.size, 0);
+        buf_free(&out);
         json_decref(json);
         free_tx(&made);
     }
