@@ -354,7 +354,7 @@ static void on_node_head(void *owner, const struct les_serve_head *head)
     struct program *program = owner;
     if (program->server == NULL)
         return;
-    server_head_changed(program->server);
+    server_head_switched(program->server);
     serve_find_set_head(program->find, head->block.number, head->time);
 }
 

@@ -201,7 +201,8 @@ void client_make_status(const struct les_client *client, struct les_status *stat
                             .network_id = client->spec->network_id,
                             .genesis = client->spec->genesis_hash,
                             .has_announce_type = true,
-                            .announce_type = trusted ? LES_ANNOUNCE_SIGNED : LES_ANNOUNCE_SIMPLE};
+                            .announce_type = trusted ? LES_ANNOUNCE_SIGNED : LES_ANNOUNCE_SIMPLE,
+                            .any_head = true};
     if (version >= 4) {
         status->has_fork_id = true;
         chainspec_fork_id(&status->fork_id, client->spec, client->fork_head.number,

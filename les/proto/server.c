@@ -180,6 +180,7 @@ static void on_status(struct server_client *client, struct span payload)
     client->state = CLIENT_READY;
     client->connected_ms = loop_now_ms(client->server->loop);
     client->announce_type = status.announce_type;
+    client->any_head = status.any_head;
     client->server->stats.clients++;
     client->server->stats.clients_total++;
     server_balance_open(client);
@@ -200,10 +201,10 @@ void server_freeze(struct server_client *client, const char *why)
     log_client(client, LOG_DEBUG, "client stopped", why);
     server->stats.stops++;
     client->state = CLIENT_FROZEN;
-    server_drop_jobs(client);
     client->frozen_bytes = 0;
-    if (!server_send(client, LES_STOP, SPAN(STOP, sizeof(STOP))))
+    server_drop_jobs(client);
     server_read_again(client);
+    if (!server_send(client, LES_STOP, SPAN(STOP, sizeof(STOP))))
         return;
     uint16_t chance;
     loop_random(server->loop, &chance, sizeof(chance));
@@ -219,8 +220,8 @@ static void try_resume(struct server_client *client)
         return;
     }
     client->state = CLIENT_READY;
-    server->stats.resumes++;
     server_read_again(client);
+    server->stats.resumes++;
     struct buf payload = {0};
     les_resume_encode(&payload, value);
     server_send(client, LES_RESUME, buf_span(&payload));

@@ -129,6 +129,9 @@ void server_free(struct server *server);
 /* The backend has a new head. Broadcast to those who want it, if it is ahead of the last broadcast.
  */
 void server_head_changed(struct server *server);
+/* The same for a backend that follows another's choice: a head that is not ahead (the same height,
+ * or a step back) is told to clients that said lesgate/anyHead. */
+void server_head_switched(struct server *server);
 /* Times questions about the head, SERVER_MEASURE_US at most, for the first cost table. Before there
  * are clients. A backend that does not answer at once is learned about as it serves. */
 void server_measure(struct server *server);

@@ -76,16 +76,30 @@ static void tell(struct server_client *client, struct announcement *announcement
         server->stats.announcements++;
 }
 
+/* One client; how deep it must go back depends on what it was told. */
+static void tell_alone(struct server_client *client, const struct les_serve_head *head)
+{
+    struct announcement announcement;
+    announcement_init(&announcement, head, reorg_depth(client->server, &client->told, head));
+    tell(client, &announcement, head);
+    announcement_free(&announcement);
+}
+
 static void broadcast(struct server *server, const struct les_serve_head *head, bool set_back)
 {
     struct announcement announcement;
+    struct les_block_ref before = server->broadcast.block;
     announcement_init(&announcement, head, reorg_depth(server, &server->broadcast, head));
     server->broadcast = *head;
     struct server_client *next;
     for (struct server_client *client = server->clients; client != NULL; client = next) {
         next = client->next;
-        if (set_back || server_head_ahead(head, &client->told))
+        if (!set_back && !server_head_ahead(head, &client->told))
+            continue;
+        if (hash32_equal(&client->told.block.hash, &before.hash))
             tell(client, &announcement, head);
+        else
+            tell_alone(client, head);
     }
     announcement_free(&announcement);
 }
@@ -96,6 +110,22 @@ void server_head_changed(struct server *server)
     server->backend->ops->head(server->backend, &head);
     if (server_head_ahead(&head, &server->broadcast))
         broadcast(server, &head, false);
+}
+
+void server_head_switched(struct server *server)
+{
+    struct les_serve_head head;
+    server->backend->ops->head(server->backend, &head);
+    if (server_head_ahead(&head, &server->broadcast)) {
+        server_head_changed(server);
+        return;
+    }
+    struct server_client *next;
+    for (struct server_client *client = server->clients; client != NULL; client = next) {
+        next = client->next;
+        if (client->any_head && !hash32_equal(&client->told.block.hash, &head.block.hash))
+            tell_alone(client, &head);
+    }
 }
 
 void server_head_set_back(struct server *server)
@@ -112,12 +142,9 @@ void server_tell_newcomer(struct server_client *client)
     struct les_serve_head
         head; /* now: a chain may also have been set back since the last broadcast */
     server->backend->ops->head(server->backend, &head);
-    if (!server_head_ahead(&head, &client->told))
-        return;
-    struct announcement announcement;
-    announcement_init(&announcement, &head, reorg_depth(server, &client->told, &head));
-    tell(client, &announcement, &head);
-    announcement_free(&announcement);
+    if (server_head_ahead(&head, &client->told) ||
+        (client->any_head && !hash32_equal(&head.block.hash, &client->told.block.hash)))
+        tell_alone(client, &head);
 }
 
 void server_tell_capacity(struct server_client *client, uint64_t capacity)

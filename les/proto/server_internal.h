@@ -46,6 +46,7 @@ struct server_client {
     bool blocked;                     /* taken out of it for this slice: its line is full */
     struct server_client *ready_next; /* in either list */
     enum les_announce_type announce_type;
+    bool any_head; /* it hears of heads that are not ahead */
     struct les_serve_head told; /* the newest head it was sent */
     struct flow_server flow;
     struct les_cost prices[LES_COST_CODES_COUNT]; /* as its Status said */
@@ -101,9 +102,9 @@ void server_drop(struct server_client *client, enum peer_reason reason, const ch
 void server_freeze(struct server_client *client, const char *why);
 bool server_send(struct server_client *client, unsigned code,
                  struct span payload); /* false: dropped */
-/* One more item that was not there. False: that was one too many, the client is dropped. */
 /* The network, or a client, may be read again. */
 void server_read_again(struct server_client *client);
+/* One more item that was not there. False: that was one too many, the client is dropped. */
 bool server_count_unavailable(struct server_client *client);
 struct server_client *server_find(struct server *server, const struct hash32 *id); /* NULL: none */
 

@@ -55,7 +55,9 @@ struct les_checkpoint {
 /* Status (0x00). Unknown keys are ignored; of a repeated key the last counts. Keys that begin with
  * `lesgate/` are ours, stock peers ignore them. `lesgate/safe` and `lesgate/finalized` ([hash,
  * number]): what the server's node calls safe and finalized after the merge. `lesgate/plainKeys`
- * (no value): beside hashed keys the server takes the plain ones of struct les_proof_item. */
+ * (no value): beside hashed keys the server takes the plain ones of struct les_proof_item.
+ * `lesgate/anyHead` (no value): the client wants to hear of a head also when it is not ahead of the
+ * one before; go-ethereum's clients end the session over that. */
 struct les_status {
     uint64_t version;
     uint64_t network_id;
@@ -83,6 +85,7 @@ struct les_status {
     bool has_safe, has_finalized;
     struct les_block_ref safe, finalized;
     bool plain_keys; /* of a server */
+    bool any_head;   /* of a client */
 };
 void les_status_encode(struct buf *out, const struct les_status *status);
 bool les_status_decode(struct les_status *status, struct span payload) WARN_UNUSED;

@@ -30,6 +30,7 @@ enum key {
     KEY_SAFE,
     KEY_FINALIZED,
     KEY_PLAIN_KEYS,
+    KEY_ANY_HEAD,
     KEY_COUNT
 };
 
@@ -56,6 +57,7 @@ static const char *const KEY_TEXT[KEY_COUNT] = {
     [KEY_SAFE] = "lesgate/safe",
     [KEY_FINALIZED] = "lesgate/finalized",
     [KEY_PLAIN_KEYS] = "lesgate/plainKeys",
+    [KEY_ANY_HEAD] = "lesgate/anyHead",
 };
 
 /* The values of one key list, raw; data is NULL where a key is missing. */
@@ -309,6 +311,8 @@ void les_status_encode(struct buf *out, const struct les_status *status)
         put_block_ref(out, KEY_FINALIZED, &status->finalized);
     if (status->plain_keys)
         put_u64(out, KEY_PLAIN_KEYS, 0);
+    if (status->any_head)
+        put_u64(out, KEY_ANY_HEAD, 0);
     rlp_list_end(out, mark);
 }
 
@@ -320,6 +324,7 @@ static bool get_served(const struct pairs *pairs, struct les_status *status)
     status->has_serve_recent_state = has(pairs, KEY_SERVE_RECENT_STATE);
     status->tx_relay = has(pairs, KEY_TX_RELAY);
     status->plain_keys = has(pairs, KEY_PLAIN_KEYS);
+    status->any_head = has(pairs, KEY_ANY_HEAD);
     status->has_recent_tx_lookup = has(pairs, KEY_RECENT_TX_LOOKUP);
     return get_u64(pairs, KEY_SERVE_CHAIN_SINCE, &status->serve_chain_since) &&
            get_u64(pairs, KEY_SERVE_STATE_SINCE, &status->serve_state_since) &&

@@ -55,7 +55,7 @@ static void on_full_head(void *owner, const struct les_serve_head *head)
     place->heads++;
     place->last_head = *head;
     if (place->tested != NULL)
-        server_head_changed(place->tested);
+        server_head_switched(place->tested);
 }
 
 static void on_chain_head(void *owner, struct ledger_block *from, struct ledger_block *to)
@@ -281,7 +281,9 @@ static void on_pause(void *owner, bool paused)
 static const struct server_line_ops LINE_OPS = {
     .send = on_send, .close = on_close, .queue_size = on_queue_size, .pause = on_pause};
 
-static void line_open(struct place *place, struct line *line, struct server *server)
+/* any_head: as lesgate; otherwise as a stock client. */
+static void line_open_as(struct place *place, struct line *line, struct server *server,
+                         bool any_head)
 {
     *line = (struct line){0};
     line->client = server_attach(server, &LINE_OPS, line, 3, &HASH32_ZERO);
@@ -289,12 +291,18 @@ static void line_open(struct place *place, struct line *line, struct server *ser
                                 .network_id = place->genesis->spec.network_id,
                                 .genesis = place->genesis->spec.genesis_hash,
                                 .has_announce_type = true,
-                                .announce_type = LES_ANNOUNCE_SIMPLE};
+                                .announce_type = LES_ANNOUNCE_SIMPLE,
+                                .any_head = any_head};
     struct buf payload = {0};
     les_status_encode(&payload, &status);
     server_message(line->client, LES_STATUS, buf_span(&payload));
     buf_free(&payload);
     cr_assert_not(line->closed);
+}
+
+static void line_open(struct place *place, struct line *line, struct server *server)
+{
+    line_open_as(place, line, server, false);
 }
 
 static void line_close(struct line *line)
@@ -711,6 +719,33 @@ Test(full, a_head_far_ahead_after_a_pause_is_taken_at_once)
     cr_assert_eq(stats_of(place).reorgs, 0u);
     find_topics(place, &topics);
     cr_assert_eq(compare(place, &topics, 60).less, 0u);
+    place_free(place);
+}
+
+Test(full, heads_that_are_not_ahead_are_told_to_those_who_want_them)
+{
+    struct place *place = place_new(seed_of(0), 50);
+    struct line stock, own;
+    place_serve(place, "http://10.0.0.2:8545", 0);
+    line_open(place, &stock, place->tested);
+    line_open_as(place, &own, place->tested, true);
+    cr_assert(devchain_go_back(place->devchain, 4));
+    expect_same_head(place);
+    cr_assert_eq(own.announcements, 1u);
+    cr_assert_eq(own.announced.head.number, 46u);
+    cr_assert_eq(own.announced.reorg_depth, 4u);
+    make_blocks(place, 4); /* the same height again, by another way */
+    expect_same_head(place);
+    cr_assert_eq(own.announced.head.number, 50u);
+    cr_assert_eq(own.announced.reorg_depth, 0u);
+    cr_assert_eq(stock.announcements, 0u);
+    make_blocks(place, 1);
+    expect_same_head(place);
+    cr_assert_eq(own.announced.reorg_depth, 0u);
+    cr_assert_eq(stock.announcements, 1u);
+    cr_assert_eq(stock.announced.reorg_depth, 4u);
+    line_close(&stock);
+    line_close(&own);
     place_free(place);
 }
 
