@@ -50,6 +50,14 @@ static struct call_done fail_args(struct query *query)
 
 /* ---- what to run ---- */
 
+static struct span keep(struct call *call, struct span bytes)
+{
+    uint8_t *copy = call_alloc(call, bytes.size + 1);
+    if (bytes.size > 0)
+        memcpy(copy, bytes.data, bytes.size);
+    return SPAN(copy, bytes.size);
+}
+
 /* Keeps the block and its first `count` transactions for the worker. */
 static void prepare(struct query *query, const struct block_header *block, const struct span *all,
                     size_t count)
@@ -58,12 +66,10 @@ static void prepare(struct query *query, const struct block_header *block, const
     struct trace_job *job = &trace->job;
     struct call *call = query_call(query);
     struct span *envelopes = call_alloc(call, (count + 1) * sizeof *envelopes);
-    for (size_t i = 0; i < count; i++) {
-        uint8_t *copy = call_alloc(call, all[i].size);
-        memcpy(copy, all[i].data, all[i].size);
-        envelopes[i] = SPAN(copy, all[i].size);
-    }
+    for (size_t i = 0; i < count; i++)
+        envelopes[i] = keep(call, all[i]);
     job->header = block->header;
+    job->header.extra = keep(call, block->header.extra); /* the block may go before the run ends */
     job->envelopes = envelopes;
     job->envelopes_count = count;
     job->args = &trace->args;
