@@ -97,6 +97,7 @@ enum status serve_chain_import(struct ledger *ledger, const struct conf_serve *c
     if (conf->state != NULL &&
         headstate_load(&root, conf->state, ledger_store(ledger), error) != STATUS_OK)
         return STATUS_INVALID;
+    log_write(log, LOG_INFO, "chain", "importing", "file", conf->chain, NULL);
     enum status status = read_file(&bytes, conf->chain, error)
                              ? import_bytes(ledger, conf, buf_span(&bytes), error)
                              : STATUS_INVALID;
