@@ -111,6 +111,7 @@ void serve_dev_print(const struct serve_dev *dev)
     http_endpoint(dev->http, &at);
     endpoint_format(text, &at);
     printf("ready http://%s\n", text);
+    fflush(stdout);
 }
 
 static void on_http_closed(void *owner)

@@ -6,8 +6,9 @@
  * head has reached it. Blocks look like those of a merged chain with an honest proposer.
  *
  * Time: a block has the time of the clock, moved by an offset, but always one second after its
- * parent at least. Everything that makes a block differ follows from the clock, the pool and what
- * was set here: two chains of one simulated world are the same, block by block.
+ * parent at least; then the clock goes on from there. Everything that makes a block differ follows
+ * from the clock, the pool and what was set here: two chains of one simulated world are the same,
+ * block by block.
  *
  * Irregular blocks: a state changed by hand, a base fee that was set, a gas limit that jumps. They
  * are blocks like others for whoever asks for proofs. Whoever executes them (les/node/follow.h)

@@ -269,12 +269,20 @@ static bool is_irregular(const struct devchain *devchain, const struct header *h
     return header->gas_limit != limit || !u256_equal(&header->base_fee, &base_fee);
 }
 
+/* The clock goes on from a time that was set, and never stands behind the head: a script that moves
+ * it by an hour expects an hour between two blocks. */
+static void set_clock(struct devchain *devchain, uint64_t timestamp, bool was_set)
+{
+    int64_t offset_s = (int64_t)timestamp - loop_wall_s(devchain->loop);
+    if (was_set || offset_s > devchain->plan.offset_s)
+        devchain->plan.offset_s = offset_s;
+}
+
 /* What was set for one block has had its block. */
 static void plan_used(struct devchain *devchain, const struct header *header)
 {
     struct devchain_plan *plan = &devchain->plan;
-    if (plan->has_time)
-        plan->offset_s = (int64_t)header->timestamp - loop_wall_s(devchain->loop);
+    set_clock(devchain, header->timestamp, plan->has_time);
     plan->has_time = plan->has_base_fee = plan->has_randao = false;
 }
 
@@ -336,5 +344,8 @@ bool devchain_change(struct devchain *devchain, bool (*apply)(void *owner, struc
     }
     good = good && block_run_close(run, SPAN_EMPTY, SPAN_EMPTY) == BLOCK_FAULT_NONE;
     block_run_free(run);
-    return good ? finish_block(devchain, &header, SPAN_EMPTY, true) : say_failed(devchain);
+    if (!good)
+        return say_failed(devchain);
+    set_clock(devchain, header.timestamp, false);
+    return finish_block(devchain, &header, SPAN_EMPTY, true);
 }
