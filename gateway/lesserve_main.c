@@ -2,28 +2,24 @@
 #include "conf/conf.h"
 #include "conf/genesis.h"
 #include "gateway/datadir.h"
-#include "gateway/nodekey.h"
 #include "gateway/serve_admin.h"
 #include "gateway/serve_chain.h"
 #include "gateway/serve_dev.h"
+#include "gateway/serve_les.h"
 #include "gateway/serve_node.h"
 #include "gateway/serve_tree.h"
 #include "les/node/backend.h"
 #include "les/node/devchain.h"
 #include "les/node/follow.h"
-#include "les/base/limits.h"
-#include "les/proto/server_host.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define CLIENT_ID          "lesserve/v" LESGATE_VERSION "/linux/c17"
 #define PRICE_MIN_WEI      1000000000 /* where there is no base fee, as go-ethereum 1.9 */
 #define SAFE_DISTANCE      4          /* of a chain that grows; a chain file is final to its end */
 #define FINALIZED_DISTANCE 8
-#define FILES_BESIDE       (HOST_HANDSHAKES_MAX + SERVER_ROOM + 64) /* beside the clients */
 
 struct program {
     struct conf_serve *conf;
@@ -35,9 +31,7 @@ struct program {
     struct ledger *ledger;
     struct pool *pool;
     struct node_backend backend;
-    struct server *server;
-    struct server_host *host;
-    struct serve_find *find;
+    struct serve_les les;
     struct balances *balances;
     struct serve_admin *admin;
     int lock; /* of the data directory */
@@ -58,7 +52,7 @@ static void on_head(void *owner, struct ledger_block *from, struct ledger_block 
 {
     struct program *program = owner;
     (void)from;
-    if (program->server == NULL)
+    if (program->les.server == NULL)
         return; /* still importing */
     pool_head_changed(program->pool);
     if (devchain_is_busy(program->devchain))
@@ -68,10 +62,8 @@ static void on_head(void *owner, struct ledger_block *from, struct ledger_block 
     log_write(program->log, LOG_INFO, "chain", "new head", "number",
               log_u64(number, to->header.number), "hash", hash, "transactions",
               log_u64(txs, to->txs_count), NULL);
-    server_head_changed(program->server);
-    if (program->devchain != NULL)
-        server_head_set_back(program->server); /* or not ahead, because a script went back */
-    serve_find_set_head(program->find, to->header.number, to->header.timestamp);
+    server_head_switched(program->les.server); /* a script may have gone back */
+    serve_find_set_head(program->les.find, to->header.number, to->header.timestamp);
 }
 
 /* What a client sent is for whoever makes the blocks. */
@@ -102,32 +94,13 @@ static void close_all(struct program *program)
 {
     devchain_free(program->devchain);
     follow_free(program->follow);
-    serve_find_free(program->find);
-    server_free(program->server);
-    server_host_free(program->host);
+    serve_les_close(&program->les);
     balances_close(program->balances);
     serve_node_free(program->node);
     program->node = NULL;
     program->devchain = NULL;
     program->follow = NULL;
-    program->find = NULL;
     program->balances = NULL;
-    program->server = NULL;
-    program->host = NULL;
-}
-
-/* What this run was worth. */
-static void log_served(const struct program *program)
-{
-    struct server_stats stats;
-    if (program->server == NULL)
-        return; /* its node was still waited for */
-    char clients[24], replies[24], bytes[24], stops[24], dropped[24];
-    server_stats(program->server, &stats);
-    log_write(program->log, LOG_INFO, "main", "stopping", "clients",
-              log_u64(clients, stats.clients_total), "replies", log_u64(replies, stats.replies),
-              "bytes", log_u64(bytes, stats.reply_bytes), "stops", log_u64(stops, stats.stops),
-              "dropped", log_u64(dropped, stats.dropped), NULL);
 }
 
 static void on_unseen(void *owner)
@@ -153,7 +126,7 @@ static void on_signal(void *owner, int number)
     if (program->stopping)
         return;
     program->stopping = true;
-    log_served(program);
+    serve_les_log(&program->les, program->log);
     if (program->dev != NULL)
         serve_dev_stop(program->dev, on_stopped, program);
     else
@@ -197,59 +170,24 @@ static bool open_ledger(struct program *program, struct buf *error)
     return true;
 }
 
-static bool open_find(struct program *program, const struct seckey32 *key, struct buf *error)
-{
-    struct les_backend *backend = backend_of(program);
-    struct les_serve_head head;
-    backend->ops->head(backend, &head);
-    struct serve_find_config config = {.loop = program->loop,
-                                       .crypto = program->crypto,
-                                       .log = program->log,
-                                       .conf = program->conf,
-                                       .host = server_host_inside(program->host),
-                                       .spec = spec_of(program),
-                                       .head_number = head.block.number,
-                                       .head_time = head.time,
-                                       .key = *key};
-    program->find = serve_find_new(&config, error);
-    mem_wipe(&config.key, sizeof(config.key));
-    return program->find != NULL;
-}
-
 static bool open_server(struct program *program, struct buf *error)
 {
     const struct conf_serve *conf = program->conf;
-    struct server_config config = {.spec = spec_of(program),
-                                   .capacity = conf->capacity,
-                                   .announce_only = conf->announce_only,
-                                   .clients_max = conf->max_peers,
-                                   .balances = balances_seam(program->balances)};
+    struct serve_les_config config = {.loop = program->loop,
+                                      .crypto = program->crypto,
+                                      .log = program->log,
+                                      .conf = conf,
+                                      .client_id = CLIENT_ID,
+                                      .spec = spec_of(program),
+                                      .backend = backend_of(program),
+                                      .balances = balances_seam(program->balances)};
     if (conf->state != NULL)
         config.recent_state = 1; /* that of the head alone */
     if (program->node != NULL) {
         config.recent_state = serve_node_recent_state(program->node);
         config.plain_keys = true;
     }
-    if (nodekey_load(&config.key, program->loop, program->crypto, conf->nodekey, conf->datadir,
-                     error) != STATUS_OK)
-        return false;
-    program->server =
-        server_new(program->loop, program->crypto, program->log, &config, backend_of(program));
-    server_measure(program->server);
-    struct server_host_config host_config = {
-        .key = config.key, .client_id = CLIENT_ID, .clients_max = conf->max_peers + SERVER_ROOM};
-    if (host_config.clients_max > HOST_PEERS_MAX)
-        host_config.clients_max = HOST_PEERS_MAX;
-    ASSERT(conf_endpoint(&host_config.listen, conf->listen));
-    enum status status = server_host_new(&program->host, program->loop, program->crypto,
-                                         program->log, &host_config, program->server);
-    if (status != STATUS_OK)
-        buf_printf(error, "--listen %s cannot be had (%s): is another program using it?",
-                   conf->listen, status_text(status));
-    bool good = status == STATUS_OK && open_find(program, &config.key, error);
-    mem_wipe(&config.key, sizeof(config.key));
-    mem_wipe(&host_config.key, sizeof(host_config.key));
-    return good;
+    return serve_les_open(&program->les, &config, error);
 }
 
 static bool open_dev(struct program *program, struct buf *error)
@@ -269,8 +207,8 @@ static bool open_dev(struct program *program, struct buf *error)
                                         .ledger = program->ledger,
                                         .pool = program->pool,
                                         .devchain = program->devchain,
-                                        .server = program->server,
-                                        .host = program->host};
+                                        .server = program->les.server,
+                                        .host = program->les.host};
     program->dev = serve_dev_open(&options, error);
     return program->dev != NULL;
 }
@@ -313,15 +251,15 @@ static bool open_admin(struct program *program, struct buf *error)
 /* Clients can come. The first line is the enode. */
 static void print_lines(const struct program *program)
 {
-    serve_find_print(program->find);
+    serve_find_print(program->les.find);
     if (program->dev != NULL)
         serve_dev_print(program->dev);
     if (program->admin != NULL)
         serve_admin_serving(program->admin, &(struct serve_parts){.spec = spec_of(program),
                                                                   .backend = backend_of(program),
-                                                                  .server = program->server,
-                                                                  .host = program->host,
-                                                                  .find = program->find,
+                                                                  .server = program->les.server,
+                                                                  .host = program->les.host,
+                                                                  .find = program->les.find,
                                                                   .balances = program->balances,
                                                                   .ledger = program->ledger});
 }
@@ -352,10 +290,10 @@ static void on_node_ready(void *owner)
 static void on_node_head(void *owner, const struct les_serve_head *head)
 {
     struct program *program = owner;
-    if (program->server == NULL)
+    if (program->les.server == NULL)
         return;
-    server_head_switched(program->server);
-    serve_find_set_head(program->find, head->block.number, head->time);
+    server_head_switched(program->les.server);
+    serve_find_set_head(program->les.find, head->block.number, head->time);
 }
 
 static void on_node_failed(void *owner, struct span why)
@@ -381,21 +319,6 @@ static bool open_node(struct program *program, struct buf *error)
     return true;
 }
 
-/* A connection is an open file; many systems allow 1,024 until a program asks for more. */
-static void allow_files(const struct program *program)
-{
-    struct rlimit limit;
-    rlim_t wanted = program->conf->max_peers + FILES_BESIDE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
-    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur >= wanted)
-        return;
-    char count[24];
-    log_write(program->log, LOG_WARN, "main", "fewer open files are allowed than max-peers needs",
-              "allowed", log_u64(count, limit.rlim_cur), NULL);
-}
-
 static bool start(struct program *program, struct buf *error)
 {
     uint8_t seed32[32];
@@ -403,7 +326,6 @@ static bool start(struct program *program, struct buf *error)
     ASSERT(log_level_parse(&level, program->conf->log));
     program->loop = loop_uv_new();
     program->log = log_new(STDERR_FILENO, level, on_wall_s, program->loop);
-    allow_files(program);
     loop_random(program->loop, seed32, sizeof(seed32));
     program->crypto = crypto_new(seed32);
     if (datadir_lock(&program->lock, program->conf->datadir, error) != STATUS_OK ||
