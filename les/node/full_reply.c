@@ -227,6 +227,7 @@ void full_reply_message(struct full_line *line, struct span message, unsigned ht
         return;
     }
     line->answered = true;
+    line->understood_ms = loop_now_ms(rpc->loop);
     rpc->failures = 0;
     full_rpc_set_up(rpc, true, NULL);
     take_all(line, root);

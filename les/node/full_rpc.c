@@ -97,9 +97,10 @@ void full_call_cancel(struct full_call *call)
         full_rpc_line_end(line, STATUS_CANCELLED, "nobody waits for the answer");
 }
 
+/* On a stream bytes are not enough: garbage may have begun something that swallows all answers. */
 static bool is_silent(const struct full_rpc *rpc, const struct full_line *line, uint64_t since_ms)
 {
-    return (is_http(rpc) ? rpc->heard_ms : line->heard_ms) < since_ms;
+    return (is_http(rpc) ? rpc->heard_ms : line->understood_ms) < since_ms;
 }
 
 static void on_deadline(struct timer *timer)
@@ -270,7 +271,7 @@ static void on_end(void *owner, enum status status, const char *why)
 static void on_bytes(void *owner, size_t size)
 {
     struct full_line *line = owner;
-    line->heard_ms = line->rpc->heard_ms = loop_now_ms(line->rpc->loop);
+    line->rpc->heard_ms = loop_now_ms(line->rpc->loop);
     line->rpc->stats.bytes_in += size;
 }
 

@@ -39,9 +39,9 @@ struct full_line {
     struct full_calls calls;
     struct timer opening;
     bool open;
-    bool asked;    /* HTTP: an answer is due, nothing can be sent */
-    bool answered; /* something useful came */
-    uint64_t heard_ms;
+    bool asked;             /* HTTP: an answer is due, nothing can be sent */
+    bool answered;          /* something useful came */
+    uint64_t understood_ms; /* when the last whole message came */
 };
 
 struct full_watching {

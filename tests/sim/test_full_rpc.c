@@ -232,7 +232,7 @@ Test(full_rpc, bad_nodes_cost_only_their_calls)
 {
     static const enum world_node_way ways[] = {NODE_SILENT,    NODE_GARBAGE,      NODE_HTML,
                                                NODE_WRONG_IDS, NODE_LAST_MISSING, NODE_CUTS,
-                                               NODE_HANGS_UP,  NODE_NO_ERRORS};
+                                               NODE_HANGS_UP,  NODE_NO_ERRORS,    NODE_SWALLOWS};
     uint64_t seed = fixture_seed();
     for (size_t i = 0; i < 3 * ARRAY_COUNT(ways); i++) {
         int way = (int)(i % 3);

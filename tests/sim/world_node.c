@@ -147,6 +147,20 @@ static void send_garbage(struct caller *caller)
         drop(caller);
 }
 
+/* Promises far more than comes. */
+static void send_swallow(struct caller *caller)
+{
+    struct buf out = {0};
+    if (caller->speech == SPEECH_HTTP)
+        buf_add_str(&out, "HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n");
+    if (caller->speech == SPEECH_WS)
+        add_ws_head(&out, 10000000, true);
+    buf_add_str(&out, "{\"result\":[");
+    if (!link_send(caller->link, buf_span(&out)))
+        drop(caller);
+    buf_free(&out);
+}
+
 /* The next piece of an answer without end. */
 static void send_more(struct caller *caller)
 {
@@ -197,6 +211,9 @@ static void speak(struct caller *caller, struct span message)
         break;
     case NODE_GARBAGE:
         send_garbage(caller);
+        break;
+    case NODE_SWALLOWS:
+        send_swallow(caller);
         break;
     case NODE_HUGE:
     case NODE_DEEP:

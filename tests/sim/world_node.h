@@ -24,6 +24,7 @@ enum world_node_way {
     NODE_LAST_MISSING, /* a batch's last answer is left out */
     NODE_CUTS,         /* closes the connection in the middle of each answer */
     NODE_HANGS_UP,     /* closes the connection when it is asked */
+    NODE_SWALLOWS,     /* begins an answer so that the next ones are parts of it */
     NODE_HUGE,         /* answers with a string that never ends */
     NODE_DEEP,         /* brackets that never close, many values */
     NODE_NO_ERRORS     /* neither result nor error */
