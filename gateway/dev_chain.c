@@ -8,7 +8,7 @@ static void on_mined(void *owner, bool good)
     struct dev *dev = owner;
     struct call *call = dev->mining.call;
     dev->mining.call = NULL;
-    server_head_changed(dev->server); /* where the run broke off */
+    server_head_switched(dev->server); /* where the run broke off */
     if (call == NULL)
         return;
     if (!good) {
@@ -196,7 +196,7 @@ static struct call_done went_back(struct call *call, struct dev *dev)
     loop_random(dev->loop, &seed, sizeof(seed));
     sent_free(dev->light->sent);
     dev->light->sent = sent_new(seed);
-    server_head_set_back(dev->server);
+    server_head_switched(dev->server);
     return dev_ok(dev, call);
 }
 

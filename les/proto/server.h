@@ -135,10 +135,6 @@ void server_head_switched(struct server *server);
 /* Times questions about the head, SERVER_MEASURE_US at most, for the first cost table. Before there
  * are clients. A backend that does not answer at once is learned about as it serves. */
 void server_measure(struct server *server);
-/* The same for a head that is not ahead of the last broadcast, and is meant to be the head all the
- * same: a development chain was set back. go-ethereum's clients end the session over that; clients
- * that vote (les/proto/chain.h) go back with it. */
-void server_head_set_back(struct server *server);
 
 /* ---- clients ---- */
 struct server_line_ops {

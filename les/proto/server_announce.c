@@ -85,7 +85,7 @@ static void tell_alone(struct server_client *client, const struct les_serve_head
     announcement_free(&announcement);
 }
 
-static void broadcast(struct server *server, const struct les_serve_head *head, bool set_back)
+static void broadcast(struct server *server, const struct les_serve_head *head)
 {
     struct announcement announcement;
     struct les_block_ref before = server->broadcast.block;
@@ -94,7 +94,7 @@ static void broadcast(struct server *server, const struct les_serve_head *head, 
     struct server_client *next;
     for (struct server_client *client = server->clients; client != NULL; client = next) {
         next = client->next;
-        if (!set_back && !server_head_ahead(head, &client->told))
+        if (!server_head_ahead(head, &client->told))
             continue;
         if (hash32_equal(&client->told.block.hash, &before.hash))
             tell(client, &announcement, head);
@@ -109,7 +109,7 @@ void server_head_changed(struct server *server)
     struct les_serve_head head;
     server->backend->ops->head(server->backend, &head);
     if (server_head_ahead(&head, &server->broadcast))
-        broadcast(server, &head, false);
+        broadcast(server, &head);
 }
 
 void server_head_switched(struct server *server)
@@ -126,14 +126,6 @@ void server_head_switched(struct server *server)
         if (client->any_head && !hash32_equal(&client->told.block.hash, &head.block.hash))
             tell_alone(client, &head);
     }
-}
-
-void server_head_set_back(struct server *server)
-{
-    struct les_serve_head head;
-    server->backend->ops->head(server->backend, &head);
-    if (!hash32_equal(&head.block.hash, &server->broadcast.block.hash))
-        broadcast(server, &head, true);
 }
 
 void server_tell_newcomer(struct server_client *client)

@@ -36,8 +36,7 @@ static void on_head(void *owner, struct ledger_block *from, struct ledger_block 
     pool_head_changed(place->pool);
     if (devchain_is_busy(place->devchain))
         return;
-    server_head_changed(place->server);
-    server_head_set_back(place->server);
+    server_head_switched(place->server);
 }
 
 static void open_server(struct place *place)
