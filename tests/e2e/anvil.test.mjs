@@ -63,6 +63,12 @@ function dice(seed) {
   return { below, pick: (list) => list[below(list.length)], word: () => toBeHex(next(), 32) }
 }
 
+// Methods of the gateway that are not asked here: their answers are about the one who answers. What a transaction should pay
+// (eth_gasPrice, eth_maxPriorityFeePerGas) is advice: go-ethereum's from past blocks, anvil's a constant. eth_accounts: anvil
+// holds keys. web3_clientVersion, net_peerCount: names and numbers of their own. eth_sendRawTransaction is what all blocks
+// are made by here.
+const OWN = ['eth_gasPrice', 'eth_maxPriorityFeePerGas', 'eth_accounts', 'web3_clientVersion', 'net_peerCount', 'eth_sendRawTransaction']
+
 // What can be asked about: grows with the chain.
 async function look(anvil, known) {
   const head = Number(await rpc(anvil.url, 'eth_blockNumber'))
@@ -124,6 +130,11 @@ function questions(known, shop, { below, pick, word }) {
     debug_getRawReceipts: () => [block().number], debug_getRawTransaction: () => [tx()],
     debug_traceTransaction: () => [pick(known.txs).hash, pick([{ tracer: 'callTracer' }, {}])],
     debug_traceCall: () => [message(), hex(1 + below(head)), { tracer: 'callTracer' }],
+    debug_traceBlockByHash: () => [known.blocks[1 + below(head)].hash, { tracer: 'callTracer' }],
+    eth_simulateV1: () => [{ blockStateCalls: Array.from({ length: 1 + below(2) }, () => ({ calls: Array.from({ length: 1 + below(3) }, message) })) },
+      known.blocks[1 + below(head)].number],
+    eth_getStorageValues: () => [{ [pick(addresses)]: [toBeHex(below(6), 32)], [shop.target]: [toBeHex(0, 32), word()] }, at()],
+    eth_baseFee: () => [], eth_blobBaseFee: () => [],
     debug_traceBlockByNumber: () => [hex(1 + below(head)), { tracer: 'callTracer' }],
   }
 }
@@ -160,8 +171,9 @@ async function compareRandom(t, { gate, anvil, known, shop, count, seed }) {
   return asked
 }
 
-test('lesgate over lesserve over anvil answers what anvil answers', needAnvil, async (t) => {
-  const anvil = await startAnvil(t, ['--steps-tracing'])
+// anvil, lesserve over it, lesgate over that; and a wallet.
+async function startAll(t, anvilArgs = []) {
+  const anvil = await startAnvil(t, ['--steps-tracing', ...anvilArgs])
   const datadir = path.join(scratch(t), 'serve')
   const serve = await startServe(t, { args: ['--node', anvil.url, '--node.poll-ms', '50'], datadir })
   const gate = await startGate(t, { genesis: path.join(datadir, 'genesis.json'), trusted: [serve.enode], fraction: 100 })
@@ -171,35 +183,43 @@ test('lesgate over lesserve over anvil answers what anvil answers', needAnvil, a
   t.after(() => provider.destroy())
   const wallets = KEYS.map((key) => new Wallet(key, provider))
   const known = { blocks: [], txs: [], addresses: new Set(), wallets: wallets.map(({ address }) => address) }
-  const random = dice(SEED)
-  const nonces = wallets.map(() => 0)
   const caughtUp = async () => {
     const head = await rpc(anvil.url, 'eth_getBlockByNumber', ['latest', false])
     await until(async () => (await rpc(gate.url, 'eth_getBlockByNumber', ['latest', false]))?.hash === head.hash, { what: `head ${head.number} ${head.hash}` })
   }
+  return { anvil, serve, gate, wallets, known, caughtUp, random: dice(SEED), nonces: wallets.map(() => 0) }
+}
+
+// A contract, and transactions of several kinds.
+async function makeChain({ wallets, nonces, random }) {
+  const { abi, evm } = compile()
+  const deployed = await new ContractFactory(abi, evm.bytecode.object, wallets[0]).deploy({ nonce: nonces[0]++ })
+  await deployed.waitForDeployment()
+  const shop = new Contract(deployed.target, abi, wallets[0])
+  for (let i = 0; i < 20; i++) {
+    const who = random.below(wallets.length)
+    const overrides = { nonce: nonces[who]++, ...(random.below(2) ? {} : { value: random.below(1000) }) }
+    const sent = random.below(6) ? await shop.connect(wallets[who]).buy(random.below(40), random.below(1000), overrides)
+      : await shop.connect(wallets[who]).make({ nonce: overrides.nonce })
+    const receipt = await sent.wait()
+    assert.equal(receipt.status, 1)
+  }
+  // One that fails on the chain, one old-fashioned one, one with an access list.
+  const failing = await shop.buy(1, 5000, { nonce: nonces[0]++, gasLimit: 200000 })
+  await assert.rejects(failing.wait())
+  await (await wallets[1].sendTransaction({ to: wallets[2].address, value: 12345, nonce: nonces[1]++, type: 0, gasPrice: 3000000000 })).wait()
+  await (await wallets[2].sendTransaction({ to: '0x' + '12'.repeat(20), value: 1, nonce: nonces[2]++, type: 1, gasPrice: 3000000000,
+    accessList: [{ address: shop.target, storageKeys: [toBeHex(0, 32)] }] })).wait()
+  assert.ok((await shop.count()) > 0n)
+  return shop
+}
+
+test('lesgate over lesserve over anvil answers what anvil answers', needAnvil, async (t) => {
+  const all = await startAll(t)
+  const { anvil, serve, gate, wallets, known, caughtUp, random, nonces } = all
   let shop
 
-  await t.test('ethers deploys a contract and transacts, through lesgate', async () => {
-    const { abi, evm } = compile()
-    const deployed = await new ContractFactory(abi, evm.bytecode.object, wallets[0]).deploy({ nonce: nonces[0]++ })
-    await deployed.waitForDeployment()
-    shop = new Contract(deployed.target, abi, wallets[0])
-    for (let i = 0; i < 20; i++) {
-      const who = random.below(wallets.length)
-      const overrides = { nonce: nonces[who]++, ...(random.below(2) ? {} : { value: random.below(1000) }) }
-      const sent = random.below(6) ? await shop.connect(wallets[who]).buy(random.below(40), random.below(1000), overrides)
-        : await shop.connect(wallets[who]).make({ nonce: overrides.nonce })
-      const receipt = await sent.wait()
-      assert.equal(receipt.status, 1)
-    }
-    // One that fails on the chain, one that creates, one without data, an old-fashioned one.
-    const failing = await shop.buy(1, 5000, { nonce: nonces[0]++, gasLimit: 200000 })
-    await assert.rejects(failing.wait())
-    await (await wallets[1].sendTransaction({ to: wallets[2].address, value: 12345, nonce: nonces[1]++, type: 0, gasPrice: 3000000000 })).wait()
-    await (await wallets[2].sendTransaction({ to: '0x' + '12'.repeat(20), value: 1, nonce: nonces[2]++, type: 1, gasPrice: 3000000000,
-      accessList: [{ address: shop.target, storageKeys: [toBeHex(0, 32)] }] })).wait()
-    assert.ok((await shop.count()) > 0n)
-  })
+  await t.test('ethers deploys a contract and transacts, through lesgate', async () => { shop = await makeChain(all) })
 
   await t.test('cast sends and calls, through lesgate', needCast, async () => {
     const args = ['--rpc-url', gate.url]
@@ -251,26 +271,48 @@ test('lesgate over lesserve over anvil answers what anvil answers', needAnvil, a
     console.log(`# anvil: ${done} random questions answered the same after reorganisations`)
   })
 
-  await t.test('the head is announced over WebSocket, and the same is served', async () => {
-    const datadir2 = path.join(scratch(t), 'serve-ws')
-    const serve2 = await startServe(t, { args: ['--node', anvil.ws], datadir: datadir2 })
-    const gate2 = await startGate(t, { genesis: path.join(datadir2, 'genesis.json'), trusted: [serve2.enode], fraction: 100 })
-    await rpc(anvil.url, 'anvil_mine', ['0x2'])
-    const head = await rpc(anvil.url, 'eth_getBlockByNumber', ['latest', false])
-    await until(async () => (await rpc(gate2.url, 'eth_getBlockByNumber', ['latest', false]))?.hash === head.hash, { what: 'head over WebSocket' })
-    await caughtUp()
-    await look(anvil, known)
-    const done = await compareRandom(t, { gate: gate2, anvil, known, shop, count: Math.ceil(QUERIES / 20), seed: SEED + 3000 })
-    console.log(`# anvil: ${done} random questions answered the same over WebSocket`)
-    assert.equal((await gate2.stop()).code, 0)
-    assert.equal((await serve2.stop()).code, 0)
-  })
+  for (const [name, at] of [['WebSocket', anvil.ws], ['the IPC socket', anvil.ipc]]) {
+    await t.test(`the head is announced over ${name}, and the same is served`, async () => {
+      const datadir2 = path.join(scratch(t), 'serve2')
+      const serve2 = await startServe(t, { args: ['--node', at], datadir: datadir2 })
+      const gate2 = await startGate(t, { genesis: path.join(datadir2, 'genesis.json'), trusted: [serve2.enode], fraction: 100 })
+      await rpc(anvil.url, 'anvil_mine', ['0x2'])
+      const head = await rpc(anvil.url, 'eth_getBlockByNumber', ['latest', false])
+      await until(async () => (await rpc(gate2.url, 'eth_getBlockByNumber', ['latest', false]))?.hash === head.hash, { what: `head over ${name}` })
+      await caughtUp()
+      await look(anvil, known)
+      const done = await compareRandom(t, { gate: gate2, anvil, known, shop, count: Math.ceil(QUERIES / 20), seed: SEED + 3000 })
+      console.log(`# anvil: ${done} random questions answered the same over ${name}`)
+      assert.equal((await gate2.stop()).code, 0)
+      assert.equal((await serve2.stop()).code, 0)
+    })
+  }
 
   await t.test('nothing that anvil said was refused', async () => {
     assert.doesNotMatch(serve.log, /does not hold/)
     assert.equal((await gate.stop()).code, 0)
     assert.equal((await serve.stop()).code, 0)
   })
+})
+
+// Of the rules before: there anvil's blocks are whole, so that blocks on top of them can be simulated. (Of older ones still, anvil's
+// block 0 has a blobGasUsed alone in its hash, which is no header of Ethereum.)
+test('the same over anvil with the rules of Cancun', needAnvil, async (t) => {
+  const all = await startAll(t, ['--hardfork', 'cancun'])
+  const shop = await makeChain(all)
+  await look(all.anvil, all.known)
+  await all.caughtUp()
+  const done = await compareRandom(t, { ...all, shop, count: Math.ceil(QUERIES / 10), seed: SEED + 5000 })
+  console.log(`# anvil: ${done} random questions answered the same with the rules of Cancun`)
+  assert.doesNotMatch(all.serve.log, /does not hold/)
+})
+
+test('every method of the gateway is asked, or is one that each answers in its own way', () => {
+  const table = readFileSync(path.join(root, 'gateway/methods.def'), 'utf8')
+  const known = { blocks: [{ number: '0x0' }], txs: [], addresses: new Set(), wallets: [] }
+  const asked = Object.keys(questions(known, {}, dice(1)))
+  const all = [...table.matchAll(/^RPC_METHOD\("(\w+)"/gm)].map(([, name]) => name)
+  assert.deepEqual(all.filter((name) => !asked.includes(name) && !OWN.includes(name)), [])
 })
 
 test('a genesis of another chain ends lesserve with the reason', needAnvil, async (t) => {
@@ -292,7 +334,7 @@ test('a genesis of another chain ends lesserve with the reason', needAnvil, asyn
   assert.match(wrong.log, /has the genesis 0x[0-9a-f]{64}, ours is 0x[0-9a-f]{64}: another chain/)
 
   for (const [args, text] of [[['--node', 'https://x'], /--node https:\/\/x/], [['--node', anvil.url, '--dev.period-ms', '5'], /--node excludes/]]) {
-    const refused = await run(t, 'lesserve', args)
+    const refused = await run(t, 'lesserve', [...args, '--datadir', datadir])
     assert.equal(refused.code, 1)
     assert.match(refused.log, text)
   }
