@@ -56,6 +56,13 @@ static bool on_health(void *owner, struct buf *out)
     return good;
 }
 
+static void format_address(const struct serve_admin *admin, char text[ENDPOINT_TEXT_SIZE])
+{
+    struct endpoint at;
+    http_endpoint(admin->http, &at);
+    endpoint_format(text, &at);
+}
+
 enum status serve_admin_open(struct serve_admin **out, const struct serve_admin_config *config,
                              struct buf *error)
 {
@@ -96,19 +103,20 @@ enum status serve_admin_open(struct serve_admin **out, const struct serve_admin_
         serve_admin_free(admin);
         return status;
     }
+    char text[ENDPOINT_TEXT_SIZE];
+    format_address(admin, text);
+    log_write(config->log, LOG_INFO, "admin", "listening", "at", text, NULL);
     *out = admin;
     return STATUS_OK;
 }
 
 void serve_admin_serving(struct serve_admin *admin, const struct serve_parts *parts)
 {
-    struct endpoint at;
     char text[ENDPOINT_TEXT_SIZE];
     admin->parts = *parts;
     admin->serving = true;
     serve_metrics_add_server(admin);
-    http_endpoint(admin->http, &at);
-    endpoint_format(text, &at);
+    format_address(admin, text);
     printf("admin http://%s\n", text);
     fflush(stdout);
 }

@@ -31,7 +31,8 @@ struct serve_admin_config {
     const char *client_version; /* static text */
     struct serve_node *node;    /* NULL: no full node */
 };
-/* Listens and prints `admin http://HOST:PORT` once serve_admin_serving was called. STATUS_INVALID,
+/* Listens, and says where in the log; `admin http://HOST:PORT` goes to standard output once
+ * serve_admin_serving was called. STATUS_INVALID,
  * STATUS_IO: error has got one line. */
 enum status serve_admin_open(struct serve_admin **out, const struct serve_admin_config *config,
                              struct buf *error) WARN_UNUSED;

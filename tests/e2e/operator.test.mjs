@@ -4,10 +4,12 @@ import { test } from 'node:test'
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import net from 'node:net'
 import path from 'node:path'
 import zlib from 'node:zlib'
 import { ENR, DNS } from '@ethereumjs/devp2p'
 import { root, build, startServe, startGate, scratch, run, until, rpc, call, post, vectors, needShared } from './harness.mjs'
+import { needAnvil, startAnvil } from './anvil.mjs'
 import { CODES, RLP, keccak256, bytes, hex, number, integer, utf8, connectLes } from './peer.mjs'
 
 const genesis = path.join(root, 'conf/demo/genesis.json')
@@ -276,4 +278,33 @@ test('a server that only announces', async (t) => {
     assert.ok(BigInt(await rpc(gate.url, 'eth_getBalance', ['0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266', 'latest'])) > 0n)
     assert.ok((await rpc(gate.url, 'eth_getBlockByNumber', ['0x2', true])).hash)
   })
+})
+
+test('over a full node that comes and goes', needAnvil, async (t) => {
+  const socket = net.createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => socket.once('listening', resolve))
+  const url = `http://127.0.0.1:${socket.address().port}`
+  await new Promise((resolve) => socket.close(resolve))
+  const anvil = await startAnvil(t)
+  await anvil.stop()
+  const serving = startServe(t, { args: ['--node', anvil.url, '--node.poll-ms', '50', '--admin', url.slice(7)] })
+  const health = async () => { const { status, text } = await get(`${url}/health`); return { status, ...JSON.parse(text) } }
+  const before = await until(() => health().catch(() => null))
+  assert.deepEqual([before.status, before.source, before.node, before.head], [503, 'full node', 'down', null])
+  assert.match((await call(url, 'les_serverInfo')).error.message, /not serving yet/)
+  assert.equal(await metric(url, 'serving'), 0)
+  await anvil.start()
+  const serve = await serving
+  assert.equal(await adminOf(serve), url)
+  const after = await until(async () => { const now = await health(); return now.status === 200 && now })
+  assert.deepEqual([after.node, after.head], ['up', 0])
+  await rpc(anvil.url, 'anvil_mine', ['0x3'])
+  await until(async () => (await metric(url, 'node_head_number')) === 3)
+  assert.equal(await metric(url, 'head_number'), 3)
+  assert.equal(await metric(url, 'node_up{what="connection"}'), 1)
+  assert.equal(await metric(url, 'node_unverified_total{kind="header"}'), 0)
+  assert.ok((await metric(url, 'node_calls_total')) > 3)
+  await anvil.stop()
+  await until(async () => (await health()).status === 503)
+  assert.equal((await serve.stop()).code, 0)
 })
