@@ -204,6 +204,7 @@ _Static_assert(LES_TD_BITS_MAX > 64 && LES_TD_BITS_MAX < 128,
 #define HTTP_STALL_CHECKS      3       /* so many times without progress: the connection ends */
 #define HTTP_LINGER_MS         100     /* after http_close: for answers that are being written */
 #define HTTP_GZIP_MIN          1024    /* shorter answers are not compressed */
+#define HTTP_GZIP_MAX          MIB(2)  /* nor longer ones: nothing else is answered meanwhile */
 #define HTTP2_STREAMS_MAX      128     /* of one connection */
 #define WS_MESSAGE_MAX         MIB(32) /* go-ethereum */
 #define WS_QUEUE_MAX           MIB(64) /* bytes waiting for one slow reader; over it the session ends */
@@ -245,11 +246,11 @@ _Static_assert(CHAIN_WALK_MAX <= CHAIN_WINDOW, "a walk fits the window");
 #define EXEC_JOBS_MAX           256      /* calls under way; more are turned away */
 #define EXEC_WORKERS_MAX        3  /* runs at once; the pool's fourth thread is for name look-ups */
 #define EXEC_ROUNDS_MAX         64 /* of fetching for one call */
-#define EXEC_GUESS_MS           100     /* a run over guesses that takes longer is cut short */
-#define EXEC_WITNESS_BYTES_MAX  MIB(64) /* proved values kept for one call */
+#define EXEC_GUESS_MS           100      /* a run over guesses that takes longer is cut short */
+#define EXEC_WITNESS_BYTES_MAX  MIB(64)  /* proved values kept for one call */
 #define EXEC_STATE_BYTES_MAX    MIB(512) /* ... and for all calls under way together */
-#define ACCESS_LIST_ROUNDS_MAX  100     /* runs of one eth_createAccessList */
-#define EXEC_CODE_BYTES         MIB(8)  /* analysed code kept for each worker */
+#define ACCESS_LIST_ROUNDS_MAX  100      /* runs of one eth_createAccessList */
+#define EXEC_CODE_BYTES         MIB(8)   /* analysed code kept for each worker */
 _Static_assert(EXEC_ROUNDS_MAX < QUERY_ROUNDS_MAX, "a call may fetch for other things too");
 /* eth_simulateV1 */
 #define SIMULATE_BLOCKS_MAX      256      /* made on top of the base, go-ethereum */
@@ -343,11 +344,15 @@ _Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send
 #define FULL_FIRST_SLOTS 256     /* slots whose hash is known from the start */
 #define FULL_JOBS_MAX    4096    /* questions open; more are answered with nothing */
 #define FULL_ROUNDS_MAX  512     /* steps of one question: headers that go by parent take most */
-#define FULL_SIDE_STEPS  100     /* along blocks that are not canonical, as go-ethereum */
-#define FULL_COMPLAIN_MS 1000    /* between two lines of the log about the same kind of fault */
-#define FULL_RETRY_MS    500     /* after the way to a head was not found */
-#define FULL_TEXT_MAX    256     /* of an error of the node that is passed on */
-#define FULL_UNCLES_MAX  2       /* of one block, Yellow Paper 11.1 */
+#define FULL_JOB_MS      7000    /* of one question, whatever the node does */
+#define FULL_WATCH_MS    250
+#define FULL_SIDE_STEPS  100  /* along blocks that are not canonical, as go-ethereum */
+#define FULL_COMPLAIN_MS 1000 /* between two lines of the log about the same kind of fault */
+#define FULL_RETRY_MS    500  /* after the way to a head was not found */
+#define FULL_TEXT_MAX    256  /* of an error of the node that is passed on */
+#define FULL_UNCLES_MAX  2    /* of one block, Yellow Paper 11.1 */
+_Static_assert(FULL_JOB_MS + 2 * FULL_WATCH_MS < SERVER_WAIT_MAX_MS,
+               "a client is answered before it is stopped");
 _Static_assert(FULL_ROUNDS_MAX > 192 + FULL_SIDE_STEPS, "a run of headers takes so many steps");
 
 #endif

@@ -97,6 +97,9 @@ struct full_job *full_job_new(struct full *full, void (*step)(struct full_job *j
     struct full_job *job = mem_alloc(sizeof(*job));
     job->full = full;
     job->step = step;
+    job->began_ms = loop_now_ms(full->loop);
+    if (!timer_running(&full->watch))
+        timer_start(&full->watch, FULL_WATCH_MS);
     job->next = full->jobs;
     if (job->next != NULL)
         job->next->previous = job;
@@ -150,6 +153,23 @@ void full_job_refuse(struct full_job *job)
 {
     /* Only the asker can be at fault for what the node has never had. */
     full_job_answer(job, job->trouble == FULL_NOTHING ? LES_ANSWER_UNAVAILABLE : LES_ANSWER_NONE);
+}
+
+/* A client that waits is stopped by the server in the end: before that it gets what there is. What
+ * was asked of the node for it still fills the cache. */
+static void on_watch(struct timer *timer)
+{
+    struct full *full = container_of(timer, struct full, watch);
+    uint64_t now_ms = loop_now_ms(full->loop);
+    for (struct full_job *job = full->jobs, *next; job != NULL; job = next) {
+        next = job->next;
+        if (job->question == NULL || now_ms - job->began_ms < FULL_JOB_MS)
+            continue;
+        full->stats.late++;
+        full_job_answer(job, LES_ANSWER_NONE);
+    }
+    if (full->jobs != NULL)
+        timer_start(timer, FULL_WATCH_MS);
 }
 
 /* ---- the vtable ---- */
@@ -231,6 +251,7 @@ struct full *full_new(struct loop *loop, const struct full_config *config)
     full->names = full_cache_new(FULL_NAMES_BYTES, seeds[1]);
     table_init(&full->fetches, seeds[2]);
     full->send_proofs.on_run = full_on_send_proofs;
+    timer_init(&full->watch, loop, on_watch);
     learn_first_slots(full);
     full_helper_init(full);
     full_chain_init(full);
@@ -242,6 +263,7 @@ void full_free(struct full *full)
     if (full == NULL)
         return;
     task_cancel(&full->send_proofs);
+    timer_stop(&full->watch);
     full_chain_free(full);
     full_helper_free(full);
     while (full->jobs != NULL) {

@@ -74,6 +74,7 @@ struct full_stats {
         unverified[FULL_KIND_COUNT]; /* answers of the node that were not what they should be */
     uint64_t node_errors;            /* answers of the node that were errors */
     uint64_t node_failures;          /* no answer: unreachable, late, unreadable */
+    uint64_t late;                   /* questions that ended because the node took too long */
     uint64_t turned_away;            /* questions over FULL_JOBS_MAX */
     uint64_t unnamed;                /* hashed keys that nobody knows the name of */
     uint64_t jobs;                   /* questions open, now */

@@ -91,6 +91,7 @@ struct full_job {
     struct full_job *next_wait;
     struct full_call *call; /* its own */
     unsigned rounds;
+    uint64_t began_ms;
     enum full_trouble trouble; /* of a fetch it waited for */
     struct buf header_rlp;     /* the header last looked at, when it is not in the window */
     struct header header;
@@ -181,6 +182,7 @@ struct full {
     struct table fetches;
     struct full_fetch *all_fetches;
     struct task send_proofs;
+    struct timer watch;    /* for questions that take too long */
     bool proofs_by_number; /* the node does not take a block hash in eth_getProof */
     bool no_preimages, no_block_receipts;
     size_t probes_open;

@@ -126,7 +126,7 @@ static void make_blocks(struct place *place, int count)
 static void start_full(struct place *place, const char *url, uint64_t helper_blocks)
 {
     const char *why;
-    struct full_rpc_config rpc = {.url = url, .poll_ms = 200, .call_ms = 3000};
+    struct full_rpc_config rpc = {.url = url, .poll_ms = 200};
     cr_assert_eq(full_rpc_new(&place->rpc, place->own, place->log, &rpc, &why), STATUS_OK);
     struct full_config config = {.spec = &place->genesis->spec,
                                  .rpc = place->rpc,
@@ -808,6 +808,22 @@ Test(full, bad_nodes_cost_answers_only_while_they_are_bad)
         cr_assert_eq(compare(place, &topics, 60).less, 0u, "way %d", WAYS[i]);
         place_free(place);
     }
+}
+
+Test(full, a_slow_node_costs_answers_and_no_client)
+{
+    struct place *place = place_new(seed_of(0), 40);
+    struct topics topics;
+    place_serve(place, "http://10.0.0.2:8545", 0);
+    find_topics(place, &topics);
+    world_node_set(place->node, NODE_FINE, 4000);      /* each answer; code takes two */
+    struct outcome slow = compare(place, &topics, 40); /* which fails when a client is stopped */
+    cr_assert_gt(slow.same, 0u);
+    cr_assert_gt(stats_of(place).late, 0u);
+    world_node_set(place->node, NODE_FINE, 0);
+    world_run_for_ms(place->world, 10000);
+    cr_assert_eq(compare(place, &topics, 60).less, 0u);
+    place_free(place);
 }
 
 /* ---- transactions ---- */
