@@ -229,7 +229,7 @@ void full_rpc_line_end(struct full_line *line, enum status status, const char *w
     if (!is_http(rpc))
         full_watch_lost(rpc);
     if (!was_open) {
-        connect_failed(rpc, why);
+        connect_failed(rpc, status == STATUS_UNAVAILABLE ? "nobody takes the connection" : why);
         return;
     }
     if (!is_http(rpc) || useless || status == STATUS_INVALID)
