@@ -74,6 +74,19 @@ test('ethers on a development chain', async (t) => {
     assert.equal(await send('eth_blockNumber'), '0x0')
   })
 
+  await t.test('what it is', async () => {
+    const head = await send('eth_getBlockByNumber', 'latest', false)
+    for (const method of ['hardhat_metadata', 'anvil_metadata']) {
+      const told = await send(method)
+      assert.equal(told.chainId, CHAIN_ID)
+      assert.equal(told.latestBlockHash, head.hash)
+      assert.match(told.clientVersion, /^lesserve\//)
+    }
+    const info = await send('anvil_nodeInfo')
+    assert.equal(info.currentBlockHash, head.hash)
+    assert.equal(BigInt(info.environment.gasLimit), BigInt(head.gasLimit))
+  })
+
   await t.test('forks to Osaka, with the contracts of EIP-2935, 4788, 7002 and 7251', async () => {
     await send('evm_mine')
     for (const address of ['0x0000F90827F1C53a10cb7A02335B175320002935', '0x000F3df6D732807Ef1319fB7B8bB8522d0Beac02',
@@ -351,6 +364,10 @@ test('viem on a development chain', async (t) => {
     await until(same)
     await tool.revert({ id })
     await until(same)
+    const raw = await wallet.signTransaction(await wallet.prepareTransactionRequest({ to: NOBODY, value: 3n }))
+    const hash = await rpc(gate.url, 'eth_sendRawTransaction', [raw]) // over LES, and mined at once
+    const receipt = await until(() => rpc(gate.url, 'eth_getTransactionReceipt', [hash]))
+    assert.deepEqual(await rpc(serve.url, 'eth_getTransactionReceipt', [hash]), receipt)
     await rpc(serve.url, 'anvil_rollback', [2])
     await until(same)
     await tool.mine({ blocks: 1 })
