@@ -17,7 +17,7 @@ struct exec {
     struct exec_options options;
     struct recall *recall;
     struct code_slot slots[EXEC_WORKERS_MAX];
-    struct exec_run *queue_head, *queue_tail; /* waiting for a slot */
+    struct exec_run *queue; /* waiting for a slot; the oldest call first */
     struct exec_stats stats;
     size_t runs_alive;
     size_t bytes; /* of state that runs hold */
@@ -33,6 +33,7 @@ struct exec_run {
     struct block_header *block;
     struct witness *witness;
     struct code_slot *slot; /* while on a worker */
+    uint64_t serial;        /* of calls as they came */
     struct exec_run *next;
     bool queued;
     struct work work;
@@ -148,13 +149,11 @@ static uint64_t next_look_ms(const struct exec_run *run)
 
 static void start_waiting(struct exec *exec)
 {
-    for (size_t i = 0; i < EXEC_WORKERS_MAX && exec->queue_head != NULL; i++) {
+    for (size_t i = 0; i < EXEC_WORKERS_MAX && exec->queue != NULL; i++) {
         if (exec->slots[i].taken)
             continue;
-        struct exec_run *run = exec->queue_head;
-        exec->queue_head = run->next;
-        if (run->next == NULL)
-            exec->queue_tail = NULL;
+        struct exec_run *run = exec->queue;
+        exec->queue = run->next;
         run->queued = false;
         run->slot = &exec->slots[i];
         run->slot->taken = true;
@@ -166,31 +165,29 @@ static void start_waiting(struct exec *exec)
     }
 }
 
+/* In the order of the calls, not of their rounds: under too many calls some are answered in time,
+ * where taking turns would let all of them fail. */
 static void enqueue(struct exec_run *run)
 {
     struct exec *exec = run->exec;
+    struct exec_run **at = &exec->queue;
     witness_begin(run->witness, !exec->options.no_guessing);
     atomic_store(&run->cancel, false);
     run->phase = RUN_WORKING;
-    run->next = NULL;
+    while (*at != NULL && (*at)->serial < run->serial)
+        at = &(*at)->next;
+    run->next = *at;
+    *at = run;
     run->queued = true;
-    *(exec->queue_tail != NULL ? &exec->queue_tail->next : &exec->queue_head) = run;
-    exec->queue_tail = run;
     start_waiting(exec);
 }
 
 static void unqueue(struct exec_run *run)
 {
-    struct exec *exec = run->exec;
-    struct exec_run *previous = NULL;
-    struct exec_run **at = &exec->queue_head;
-    while (*at != run) {
-        previous = *at;
-        at = &previous->next;
-    }
+    struct exec_run **at = &run->exec->queue;
+    while (*at != run)
+        at = &(*at)->next;
     *at = run->next;
-    if (exec->queue_tail == run)
-        exec->queue_tail = previous;
     run->queued = false;
 }
 
@@ -521,7 +518,7 @@ static struct exec_run *start(struct query *query, struct exec_job *job, struct 
     run->held->abandon = on_abandon;
     job->under_way = run;
     exec->runs_alive++;
-    exec->stats.jobs++;
+    run->serial = exec->stats.jobs++;
     enqueue(run);
     return run;
 }

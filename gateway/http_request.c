@@ -77,7 +77,7 @@ static void send_body(h2o_req_t *req, int status, const char *reason, const char
     req->res.reason = reason;
     req->res.content_length = body->size;
     h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, type, strlen(type));
-    if (body->size < HTTP_GZIP_MIN) /* spares h2o the look at the type */
+    if (body->size < HTTP_GZIP_MIN || body->size > HTTP_GZIP_MAX)
         req->compress_hint = H2O_COMPRESS_HINT_DISABLE;
     if (body->size <= COPY_MAX) {
         h2o_send_inline(req, (const char *)body->data, body->size);

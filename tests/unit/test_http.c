@@ -461,3 +461,15 @@ Test(http, answers_are_compressed_when_asked)
     buf_free(&reply);
     server_stop(&server);
 }
+
+Test(http, large_answers_are_not_compressed)
+{
+    struct server server = server_start(&(struct server_options){0});
+    struct buf reply = run_curl(
+        &server, "-H 'accept-encoding: gzip' -w '%{size_download}' -o /dev/null -H 'content-type: "
+                 "application/json' -d '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"test_big\","
+                 "\"params\":[3000000]}'");
+    cr_assert_gt(atoi((const char *)reply.data), 6000000, "%s", (const char *)reply.data);
+    buf_free(&reply);
+    server_stop(&server);
+}
