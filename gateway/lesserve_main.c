@@ -144,6 +144,14 @@ static bool open_ledger(struct program *program, struct buf *error)
                              : genesis_load(&program->genesis, conf->genesis, error);
     if (status != STATUS_OK)
         return false;
+    if (program->genesis->has_state_hash &&
+        !hash32_equal(&program->genesis->state_hash, &EMPTY_TRIE_ROOT)) {
+        buf_printf(error,
+                   "%s has the root of its state alone (stateHash): serve from a node (--node), or "
+                   "give the whole genesis",
+                   conf->genesis);
+        return false;
+    }
     program->store = node_store_new();
     genesis_build(program->genesis, program->store);
     genesis_drop_accounts(program->genesis);

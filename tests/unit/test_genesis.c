@@ -218,6 +218,33 @@ Test(genesis, without_its_accounts_it_is_still_the_chain)
     genesis_free(genesis);
 }
 
+Test(genesis, state_hash_stands_for_the_accounts)
+{
+#define ROOT "0x1122334455667788990011223344556677889900112233445566778899001122"
+    struct genesis *genesis =
+        must_parse("{\"config\":{\"chainId\":7},\"gasLimit\":\"0x1\",\"difficulty\":\"0x1\","
+                   "\"stateHash\":\"" ROOT "\"}");
+    struct hash32 root = {{0}};
+    fixture_hex_exact(root.bytes, 32, ROOT);
+    genesis_build(genesis, NULL);
+    cr_assert(genesis->has_state_hash);
+    cr_assert(hash32_equal(&genesis->header.state_root, &root));
+    genesis_free(genesis);
+
+    struct buf error = {0};
+    cr_assert_eq(
+        genesis_parse(&genesis,
+                      SPAN_STR("{\"config\":{\"chainId\":7},\"gasLimit\":\"0x1\","
+                               "\"difficulty\":\"0x1\",\"stateHash\":\"" ROOT
+                               "\",\"alloc\":{\"0x0000000000000000000000000000000000000001\""
+                               ":{\"balance\":\"1\"}}}"),
+                      "test", &error),
+        STATUS_INVALID);
+    buf_add_u8(&error, 0);
+    cr_assert_not_null(strstr((const char *)error.data, "stateHash"));
+    buf_free(&error);
+}
+
 Test(genesis, each_fault_is_named)
 {
     static const struct {
