@@ -46,7 +46,7 @@ struct server_client {
     bool blocked;                     /* taken out of it for this slice: its line is full */
     struct server_client *ready_next; /* in either list */
     enum les_announce_type announce_type;
-    bool any_head; /* it hears of heads that are not ahead */
+    bool any_head;              /* it hears of heads that are not ahead */
     struct les_serve_head told; /* the newest head it was sent */
     struct flow_server flow;
     struct les_cost prices[LES_COST_CODES_COUNT]; /* as its Status said */
