@@ -3,6 +3,7 @@
 #include "gateway/dev.h"
 
 #include "gateway/call_args.h"
+#include "gateway/typed_data.h"
 #include "les/eth/keccak.h"
 #include "les/eth/tx.h"
 #include "les/eth/u256.h"
@@ -329,16 +330,25 @@ struct call_done dev_send(struct call *call, void *ctx)
 
 /* ---- signatures ---- */
 
+static struct call_done sign_digest(struct call *call, const struct dev *dev,
+                                    const struct address20 *address, const struct hash32 *digest)
+{
+    const struct seckey32 *key = key_of(dev, address);
+    struct sig65 sig;
+    if (key == NULL)
+        return call_fail(call, RPC_SERVER_ERROR, "unknown account", SPAN_EMPTY);
+    crypto_sign(dev->crypto, &sig, digest, key);
+    sig.bytes[64] += 27;
+    json_put_data(call_result(call), SPAN(sig.bytes, 65));
+    return call_ok(call);
+}
+
 /* EIP-191, version 0x45 */
 static struct call_done sign(struct call *call, const struct dev *dev,
                              const struct address20 *address, struct span message)
 {
-    const struct seckey32 *key = key_of(dev, address);
     struct buf text = {0};
     struct hash32 digest;
-    struct sig65 sig;
-    if (key == NULL)
-        return call_fail(call, RPC_SERVER_ERROR, "unknown account", SPAN_EMPTY);
     buf_printf(&text,
                "\x19"
                "Ethereum Signed Message:\n%zu",
@@ -346,10 +356,25 @@ static struct call_done sign(struct call *call, const struct dev *dev,
     buf_add_span(&text, message);
     keccak256(&digest, buf_span(&text));
     buf_free(&text);
-    crypto_sign(dev->crypto, &sig, &digest, key);
-    sig.bytes[64] += 27;
-    json_put_data(call_result(call), SPAN(sig.bytes, 65));
-    return call_ok(call);
+    return sign_digest(call, dev, address, &digest);
+}
+
+/* The data comes as an object, or as its text in a string. */
+struct call_done dev_sign_typed(struct call *call, void *ctx)
+{
+    struct address20 address;
+    struct hash32 digest;
+    const struct json_t *data = call_param(call, 1);
+    struct json_t *inside = NULL;
+    if (!param_address(call, 0, &address))
+        return call_fail_param(call);
+    if (json_kind(data) == JSON_KIND_STRING)
+        data = inside = json_parse(json_text(data));
+    const char *fault = typed_data_digest(&digest, data);
+    json_free(inside);
+    if (fault != NULL)
+        return call_fail(call, RPC_INVALID_PARAMS, fault, SPAN_EMPTY);
+    return sign_digest(call, ctx, &address, &digest);
 }
 
 struct call_done dev_sign(struct call *call, void *ctx)

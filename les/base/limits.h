@@ -265,6 +265,8 @@ _Static_assert(SIMULATE_BYTES_MAX < RPC_BATCH_RESULTS_MAX, "an answer fits a bat
 #define DEV_CAPACITY         62      /* of our own light client: one processor */
 #define DEV_REORG_MAX        1000    /* blocks; CHAIN_WINDOW holds them */
 #define DEV_CONNECTIONS_MAX  256
+#define TYPED_TYPES_MAX      64  /* of typed data that is signed */
+#define TYPED_FIELDS_MAX     256 /* of one type */
 #define DEV_CALLS_MAX        4096
 #define TRACE_BYTES_MAX      MIB(60) /* of one answer of debug_trace*: it fits WS_QUEUE_MAX */
 _Static_assert(TRACE_BYTES_MAX + KIB(64) < WS_QUEUE_MAX, "an answer fits the queue");

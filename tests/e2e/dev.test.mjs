@@ -212,6 +212,14 @@ test('ethers on a development chain', async (t) => {
     assert.equal(verifyMessage('hello', await signer.signMessage('hello')), signer.address)
     const signature = await send('eth_sign', signer.address, hexlify(toUtf8Bytes('hello')))
     assert.equal(verifyMessage('hello', signature), signer.address)
+    const { types: { EIP712Domain, ...types }, primaryType, domain, message } = readJson(path.join(root, 'tests/fuzz/corpus/fuzz_typed_data/mail.json'))
+    const typed = await signer.signTypedData(domain, types, message)
+    assert.equal(typed, await HDNodeWallet.fromMnemonic(Mnemonic.fromPhrase(MNEMONIC), "m/44'/60'/0'/0/1").signTypedData(domain, types, message))
+    const viemTyped = { domain, types: { EIP712Domain, ...types }, primaryType, message: { ...message, age: -32768 } }
+    assert.equal(await send('eth_signTypedData_v4', signer.address, viemTyped), await mnemonicToAccount(MNEMONIC, { addressIndex: 1 }).signTypedData(viemTyped))
+    await assert.rejects(send('eth_signTypedData_v4', signer.address, { ...viemTyped, message: { ...message, age: 32768 } }), /too large for its type/)
+    await assert.rejects(send('eth_signTypedData_v4', signer.address, { ...viemTyped, message: { ...message, tag: undefined } }), /has no value/)
+    await assert.rejects(send('eth_signTypedData_v4', signer.address, { ...viemTyped, primaryType: 'Nail' }), /not among the types/)
   })
 
   await t.test('many calls at once see the block that the last answer was about', async () => {
