@@ -75,7 +75,7 @@ static void encode_proof(struct buf *out, const struct les_op *op, enum les_acco
     bool plain = form == LES_ACCOUNT_PLAIN && op->ask.proof.plain;
     struct les_proof_item item = {.block_hash = op->ask.proof.block_hash,
                                   .key = SPAN(op->ask.proof.key.bytes, 32),
-                                  .from_level = op->ask.proof.from_level};
+                                  .from_level = op->gone > 0 ? 0 : op->ask.proof.from_level};
     if (op->ask.proof.in_storage)
         item.account = account_field(&op->ask.proof.address, &scratch, form);
     if (plain)
@@ -104,7 +104,7 @@ static void encode_slots(struct buf *out, const struct les_op *op, enum les_acco
     keccak256(&account_key, SPAN(op->ask.slots.address.bytes, 20));
     struct les_proof_item item = {.block_hash = op->ask.slots.block_hash,
                                   .key = SPAN(account_key.bytes, 32),
-                                  .from_level = op->ask.slots.from_level};
+                                  .from_level = op->gone > 0 ? 0 : op->ask.slots.from_level};
     if (form == LES_ACCOUNT_PLAIN)
         item.key = SPAN(op->ask.slots.address.bytes, 20);
     les_proof_item_encode(out, &item);
@@ -446,6 +446,17 @@ static bool on_get_node(struct trie_source *source, const struct hash32 *hash, s
     return joined->known != NULL && joined->known->get(joined->known, hash, node);
 }
 
+/* A node above the level that was asked for is one that we had. Asked again, the server gives all;
+ * replies that were under way before that may have the same gap, but not without end. */
+static enum ask_verdict gap(struct les_op *op, const struct trie_walk *walk, uint64_t from_level)
+{
+    enum { GONE_MAX = 4 };
+    if (walk->depth >= from_level || op->gone == GONE_MAX)
+        return ASK_EMPTY;
+    op->gone++;
+    return ASK_GONE;
+}
+
 static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, const char **why)
 {
     struct joined_source joined = {
@@ -468,7 +479,7 @@ static enum ask_verdict check_proof(struct ask_reply *reply, struct les_op *op, 
         op->answer.proof.value = SPAN(op->answer.proof.value_copy, walk.value.size);
         return ASK_GOOD;
     case TRIE_MISSING:
-        return ASK_EMPTY;
+        return gap(op, &walk, op->ask.proof.from_level);
     case TRIE_INVALID:
         break;
     }
@@ -496,6 +507,8 @@ static enum ask_verdict check_slots(struct ask_reply *reply, struct les_op *op, 
     op->answer.nodes = reply->nodes;
     enum trie_result result =
         trie_walk(&walk, &joined.source, &op->ask.slots.state_root, SPAN(account_key.bytes, 32));
+    if (result == TRIE_MISSING)
+        return gap(op, &walk, op->ask.slots.from_level);
     if (result != TRIE_FOUND)
         return verdict_of(result, why);
     *why = "a malformed account";

@@ -160,6 +160,7 @@ struct les_op {
     struct hash32 asked[LES_OP_SERVERS_MAX];
     unsigned asked_count;
     unsigned empties;
+    unsigned gone; /* replies to which we lacked what we had when we asked */
     unsigned rounds;
     bool resting; /* queued, but not to be placed before the timer says so */
     enum { LES_OP_IDLE, LES_OP_QUEUED, LES_OP_SENT, LES_OP_DONE } state;

@@ -135,7 +135,7 @@ void les_start(struct les_client *client, struct les_op *op)
 {
     ASSERT(op->on_done != NULL && (op->state == LES_OP_IDLE || op->state == LES_OP_DONE));
     op->client = client;
-    op->asked_count = op->empties = op->rounds = 0;
+    op->asked_count = op->empties = op->gone = op->rounds = 0;
     op->resting = false;
     memset(op->messages, 0, sizeof op->messages);
     memset(&op->note, 0, sizeof op->note);
@@ -509,7 +509,7 @@ static bool try_other_form(struct les_server *server, const struct les_message *
 /* What each op of a message got out of its reply. */
 struct judgement {
     enum ask_verdict verdicts[LES_MESSAGE_OPS_MAX];
-    size_t good, empty;
+    size_t good, empty, gone;
     const char *why; /* the reply cannot be true */
     bool padded;
 };
@@ -530,10 +530,12 @@ static void judge(struct judgement *judgement, const struct les_message *message
             judgement->why = lie;
         judgement->good += judgement->verdicts[i] == ASK_GOOD;
         judgement->empty += judgement->verdicts[i] == ASK_EMPTY;
+        judgement->gone += judgement->verdicts[i] == ASK_GONE;
     }
-    /* Cancelled ops take no part, so what belongs to them looks like padding: judge only full
-     * messages. */
-    judgement->padded = reply != NULL && asked == message->ops_count && ask_reply_padded(reply);
+    /* Cancelled ops and those that could not be followed take no part, so what belongs to them
+     * looks like padding: judge only full messages. */
+    judgement->padded = reply != NULL && asked == message->ops_count && judgement->gone == 0 &&
+                        ask_reply_padded(reply);
     if (!judgement->padded || judgement->empty == 0)
         return;
     /* Something is missing and something else is there in its place. */
@@ -553,6 +555,9 @@ static void settle_op(struct les_server *server, struct les_message *message, st
             server->account_form_sure = true;
         op->answered_by = server->id;
         finish_now(op, STATUS_OK);
+        return;
+    case ASK_GONE:
+        client_op_back(op, message);
         return;
     case ASK_EMPTY:
         /* A reply ends where it gets too large (2 MiB): what was left out may be asked again. */

@@ -134,6 +134,7 @@ void ask_encode(struct buf *out, const struct les_message *message, struct les_o
 enum ask_verdict {
     ASK_GOOD,  /* op->answer is set */
     ASK_EMPTY, /* the server says it has no such thing, or left it out */
+    ASK_GONE,  /* it left out what we had when we asked, and have no more */
     ASK_LIE    /* the reply cannot be true */
 };
 /* One reply, decoded once for all ops of a message. */

@@ -1,6 +1,7 @@
 /* Servers that lie. In each case the caller gets the right answer inside the same request, the lie
  * is counted, and the liar is named in the log. Two of the three servers lie, so that one of them
  * is asked sooner or later. */
+#include "gateway/objects.h"
 #include "les/eth/receipt.h"
 #include "les/eth/rlp.h"
 #include "les/proto/wire.h"
@@ -399,5 +400,41 @@ Test(lies, are_remembered_over_a_reconnect)
     cr_assert_eq(benched_count(sim), 3, "the bench ends when its time has come, not before");
     world_run_for_ms(sim_world(sim), 60000);
     cr_assert_eq(benched_count(sim), 0);
+    sim_free(sim);
+}
+
+/* ---- servers that do not ---- */
+
+/* A reply is on its way, and the nodes that it is to be joined to leave the cache. */
+static bool on_crowded_cache(void *owner, unsigned code, struct buf *payload)
+{
+    struct sim *sim = owner;
+    struct cache_tier *cache = objects_cache(sim_light(sim)->objects);
+    uint8_t junk[4096] = {0};
+    struct hash32 key = {{0}};
+    (void)payload;
+    for (uint64_t i = 0; code == LES_PROOFS_V2 && i < 2000; i++) {
+        be_write(key.bytes, 8, i);
+        cache_put(cache, CACHE_NODE, &key, SPAN(junk, sizeof junk));
+    }
+    return true;
+}
+
+Test(lies, are_not_what_an_honest_server_tells_whose_reply_meets_a_crowded_cache)
+{
+    static const char *const requests[] = {
+        CALL("eth_getBalance", "\"0x000f3df6d732807ef1319fb7b8bb8522d0beac02\",\"latest\""),
+        CALL("eth_getBalance", "\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\",\"latest\""),
+        CALL("eth_call", "{\"to\":\"0x7dcd17433742f4c0ca53122ab541d0ba67fc27df\"},\"latest\"")};
+    struct sim *sim = sim_new(4, GENESIS, CHAIN, 1);
+    sim_start_light(sim, 1, 100);
+    sim_wait_head(sim, HEAD, 5000);
+    for (size_t i = 0; i < ARRAY_COUNT(requests); i++) {
+        const char *answer = sim_rpc(sim, requests[i]);
+        cr_assert(strstr(answer, "\"result\"") != NULL, "%s\n%s", answer, sim_log(sim));
+        sim_set_tamper(sim, 0, on_crowded_cache, sim);
+    }
+    cr_assert_eq(sim_lies(sim), 0, "%s", sim_log(sim));
+    cr_assert(strstr(sim_log(sim), "score=") == NULL, "%s", sim_log(sim));
     sim_free(sim);
 }
