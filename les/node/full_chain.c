@@ -483,12 +483,21 @@ static void on_sync_run(struct full_run *run)
         sync_continue(full);
 }
 
+/* Is its parent known, and linked to the chain? A hash proves nothing about numbers: the node may
+ * have made up a child that is numbered otherwise, which would go to a wrong place. */
+static bool parent_is_linked(struct full *full, const struct full_block *block)
+{
+    const struct full_block *parent = parent_of(full, block);
+    return parent != NULL && parent->header.number + 1 == block->header.number &&
+           is_linked(full, &parent->hash);
+}
+
 /* What was fetched may reach further down than where it meets what is known. */
 static bool pending_meets_window(struct full *full)
 {
     struct full_chain *chain = &full->chain;
     for (size_t i = 0; i < chain->pending_count; i++) {
-        if (!is_linked(full, &chain->pending[i]->header.parent_hash))
+        if (!parent_is_linked(full, chain->pending[i]))
             continue;
         while (chain->pending_count > i + 1)
             mem_free(chain->pending[--chain->pending_count]);
@@ -722,6 +731,7 @@ void full_chain_init(struct full *full)
 void full_chain_free(struct full *full)
 {
     struct full_chain *chain = &full->chain;
+    chain->has_next = false; /* on_ready may end it while a head is taken */
     timer_stop(&chain->retry);
     run_cancel(&chain->run);
     run_cancel(&chain->fill);
