@@ -751,6 +751,47 @@ Test(full, heads_that_are_not_ahead_are_told_to_those_who_want_them)
 
 /* ---- the node that lies ---- */
 
+/* A head that is a header by its hash, and names the chain's head as its parent. */
+static void announce_forged(struct place *place, uint64_t number)
+{
+    char text[24], hash[67] = "0x", parent[67] = "0x";
+    struct header forged = ledger_head(place->ledger)->header;
+    json_t *json = world_ledger_head(&place->said);
+    struct hash32 own;
+    forged.parent_hash = ledger_head(place->ledger)->hash;
+    forged.number = number;
+    header_hash(&own, &forged);
+    hex_encode(hash + 2, SPAN(own.bytes, 32));
+    hex_encode(parent + 2, SPAN(forged.parent_hash.bytes, 32));
+    (void)snprintf(text, sizeof(text), "0x%llx", (unsigned long long)number);
+    json_object_set_new(json, "number", json_string(text));
+    json_object_set_new(json, "parentHash", json_string(parent));
+    json_object_set_new(json, "hash", json_string(hash));
+    world_node_announce(place->node, json);
+    json_decref(json);
+}
+
+Test(full, a_head_whose_number_does_not_follow_its_parents_is_not_its_child)
+{
+    static const uint64_t NUMBERS[] = {53, 60, 40, 50, 1, 5000, UINT64_MAX};
+    for (size_t i = 0; i < ARRAY_COUNT(NUMBERS); i++) {
+        struct place *place = place_new(seed_of(i), 50);
+        struct topics topics;
+        place_serve(place, "ws://10.0.0.2:8545", 0);
+        world_run_for_ms(place->world, 5000);
+        announce_forged(place, NUMBERS[i]);
+        world_run_for_ms(place->world, 3000);
+        full_rpc_poll(place->rpc);
+        expect_same_head(place);
+        cr_assert(devchain_go_back(place->devchain, 2));
+        make_blocks(place, 3);
+        expect_same_head(place);
+        find_topics(place, &topics);
+        cr_assert_eq(compare(place, &topics, 60).less, 0u, "number %zu", (size_t)NUMBERS[i]);
+        place_free(place);
+    }
+}
+
 static const char *const LOGGED[LIE_COUNT] = {
     [LIE_HEADER] = "what=header",     [LIE_BODY] = "what=body",
     [LIE_RECEIPTS] = "what=receipts", [LIE_PROOF] = "what=proof",
