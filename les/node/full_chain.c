@@ -731,6 +731,7 @@ void full_chain_init(struct full *full)
 void full_chain_free(struct full *full)
 {
     struct full_chain *chain = &full->chain;
+    chain->has_next = false; /* on_ready may end it while a head is taken */
     timer_stop(&chain->retry);
     run_cancel(&chain->run);
     run_cancel(&chain->fill);
