@@ -5,7 +5,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { build, cleanUp, say } from './lib.mjs'
 
-const BENCHMARKS = ['hot', 'cold', 'start', 'memory', 'instructions', 'trie', 'rounds', 'evm', 'precompile', 'trace']
+const BENCHMARKS = ['hot', 'cold', 'start', 'memory', 'instructions', 'trie', 'rounds', 'evm', 'precompile', 'trace', 'serve']
 const names = process.argv.slice(2)
 const unknown = names.filter((name) => !BENCHMARKS.includes(name))
 if (unknown.length) {
