@@ -121,7 +121,7 @@ test('devp2p as a client of lesserve', async (t) => {
 
   await t.test('more than the buffer holds: Stop and Resume in les/3, an end in les/2', async () => {
     const hashes = Array.from({ length: 40 }, (_, i) => new Uint8Array(32).fill(i + 1))
-    const overload = (session) => { for (let i = 0; i < 6; i++) session.les.sendMessage(CODES.GET_TX_STATUS, [integer(100 + i), Array(3).fill(hashes).flat()]) }
+    const overload = (session) => { for (let i = 0; i < 30; i++) session.les.sendMessage(CODES.GET_TX_STATUS, [integer(100 + i), Array(3).fill(hashes).flat()]) }
     const modern = await open({ versions: [3] })
     overload(modern)
     await modern.until(({ messages }) => messages.some(({ code }) => code === CODES.STOP_MSG))
