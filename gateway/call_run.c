@@ -122,7 +122,8 @@ static void set_prices(struct call_message *out, const struct call_args *args,
     if (!block->has_base_fee || args->has_gas_price) {
         tx->gas_price = tx->max_fee = tx->max_priority_fee = args->gas_price;
     } else {
-        tx->type = TX_DYNAMIC_FEE;
+        /* An override of the number may lead to before London. */
+        tx->type = block->revision >= EVM_LONDON ? TX_DYNAMIC_FEE : TX_LEGACY;
         tx->gas_price = tx->max_fee = args->max_fee;
         tx->max_priority_fee = args->max_priority_fee;
     }

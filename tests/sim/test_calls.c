@@ -222,3 +222,14 @@ Test(calls, are_kept_with_all_that_they_hang_on)
     cr_assert_eq(sim_lies(sim), 0);
     sim_free(sim);
 }
+
+/* Block 30 has a base fee, block 1 knew neither that nor types of transactions. */
+Test(calls, may_say_that_they_are_before_london)
+{
+    struct sim *sim = start(9, 1, HEAD);
+    const char *answer = sim_rpc(
+        sim, CALL("eth_call", "{\"to\":" STRANGER "},\"0x1e\",{" STRANGER
+                              ":{\"code\":\"0x4360005260206000f3\"}},{\"number\":\"0x1\"}"));
+    cr_assert(strstr(answer, "0000000000000001\"") != NULL, "%s", answer);
+    sim_free(sim);
+}
