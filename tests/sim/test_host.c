@@ -566,6 +566,34 @@ Test(host, silent_connections_from_everywhere_do_not_shut_out_others)
     town_free(&town);
 }
 
+/* Each sends 12 MiB, 1 MB a second: after 10 s all together would hold 190 MB of begun messages. */
+Test(host, messages_that_have_begun_are_bounded_for_all_peers_together)
+{
+    enum { SENDERS = 19, SIZE = 12 * 1024 * 1024 };
+    const struct world_net slow = {
+        .latency_us_min = 1000, .latency_us_max = 5000, .chunk_max = 16384, .bytes_per_s = 1000000};
+    struct town town;
+    struct host_stats stats;
+    uint8_t *bytes = mem_alloc(SIZE);
+    town_make(&town, 23, SENDERS + 1);
+    world_set_net(town.world, &slow);
+    loop_random(town.nodes[0].loop, bytes, SIZE);
+    for (size_t i = 1; i <= SENDERS; i++)
+        host_add_static(town.nodes[i].host, &town.nodes[0].self);
+    world_run_for_ms(town.world, 2000);
+    cr_assert_eq(peers(&town.nodes[0]), SENDERS);
+    for (size_t i = 1; i <= SENDERS; i++)
+        cr_assert(peer_send(town.nodes[i].peers[0], "les", SIZE % 24, SPAN(bytes, SIZE)));
+    mem_free(bytes);
+    world_run_for_ms(town.world, 3000);
+    cr_assert_eq(peers(&town.nodes[0]), SENDERS);
+    world_run_for_ms(town.world, 7000);
+    host_stats(town.nodes[0].host, &stats);
+    cr_assert_gt(stats.ended[PEER_TOO_MANY], 0u);
+    cr_assert_geq(peers(&town.nodes[0]), 7u, "no more are sent away than must be");
+    town_free(&town);
+}
+
 /* ---- candidates ---- */
 
 Test(host, candidates_are_dialled_up_to_the_target_and_replaced)
