@@ -421,3 +421,15 @@ test('lesserve under siege', async (t) => {
   session.peer._socket.destroy()
   assert.equal((await serve.stop()).code, 0)
 })
+
+test('lesserve asks for as many open files as its clients need', async (t) => {
+  const dir = scratch(t)
+  const child = spawn('sh', ['-c', 'ulimit -S -n 128; exec "$0" "$@"', path.join(build, 'lesserve'), '--genesis', genesis, '--listen', '127.0.0.1:0', '--datadir', dir,
+    '--max-peers', '700'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(() => child.kill('SIGKILL'))
+  let out = ''
+  child.stdout.on('data', (chunk) => { out += chunk })
+  await until(() => out.includes('enode://'), { what: 'it listens' })
+  const [, soft, hard] = readFileSync(`/proc/${child.pid}/limits`, 'utf8').match(/^Max open files\s+(\d+)\s+(\d+)/m)
+  assert.ok(Number(soft) >= Math.min(1000, Number(hard)), `${soft} of ${hard}`)
+})
