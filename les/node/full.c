@@ -301,6 +301,7 @@ void full_stats(const struct full *full, struct full_stats *out)
         out->head_number = full->chain.head->header.number;
         out->window = out->head_number - full->chain.low + 1;
     }
+    out->head_failures = full->chain.failures;
     out->jobs = full->jobs_count;
     full_cache_stats(full->cache, &out->cache_entries, &out->cache_bytes, &out->cache_hits,
                      &out->cache_misses);

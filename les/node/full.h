@@ -67,7 +67,8 @@ struct full_stats {
     uint64_t heads;  /* times the head moved */
     uint64_t reorgs; /* ... to a block that does not descend from the one before */
     uint64_t reorg_depth_max;
-    uint64_t resets; /* ... of which nothing linked is known: the window began anew */
+    uint64_t resets;        /* ... of which nothing linked is known: the window began anew */
+    uint64_t head_failures; /* tries in a row, now, to link the node's head to the chain */
     uint64_t asked[LES_COST_CODES_COUNT]; /* questions, by request code */
     uint64_t given, none, unavailable;    /* how they were answered */
     uint64_t

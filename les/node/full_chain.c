@@ -469,10 +469,48 @@ static void on_retry(struct timer *timer)
     full_rpc_poll(full->config.rpc); /* it may have another head by now */
 }
 
+static void fail_genesis(struct full *full)
+{
+    log_write(full->config.log, LOG_ERROR, "full",
+              "the node's chain has another genesis than it had at the start", "node", full->name,
+              NULL);
+    sync_fail(full);
+}
+
+static void begin_anew(struct full *full)
+{
+    adopt(full, false);
+    sync_end(full);
+}
+
+/* Nothing links the new head to what was served: it may be of another chain altogether. */
+static void ask_genesis(struct full *full)
+{
+    struct full_chain *chain = &full->chain;
+    chain->asks_genesis = true;
+    run_start(&chain->run, &full->config.spec->genesis_hash, 0, 1);
+}
+
+static void on_genesis_run(struct full_run *run)
+{
+    struct full *full = run->full;
+    bool same = run->linked == 1;
+    full->chain.asks_genesis = false;
+    run_drop(run, 0);
+    if (same)
+        begin_anew(full);
+    else
+        fail_genesis(full);
+}
+
 static void on_sync_run(struct full_run *run)
 {
     struct full *full = run->full;
     struct full_chain *chain = &full->chain;
+    if (chain->asks_genesis) {
+        on_genesis_run(run);
+        return;
+    }
     for (size_t i = 0; i < run->linked; i++) {
         chain->pending[chain->pending_count++] = run->items[i].block;
         run->items[i].block = NULL;
@@ -517,10 +555,7 @@ static void sync_continue(struct full *full)
         return;
     }
     if (number == 0 && !hash32_equal(&lowest->hash, &full->config.spec->genesis_hash)) {
-        log_write(full->config.log, LOG_ERROR, "full",
-                  "the node's chain has another genesis than it had at the start", "node",
-                  full->name, NULL);
-        sync_fail(full);
+        fail_genesis(full);
         return;
     }
     uint64_t gap = chain->head == NULL || number <= chain->head->header.number + 1
@@ -528,8 +563,10 @@ static void sync_continue(struct full *full)
                        : number - 1 - chain->head->header.number;
     if (chain->head == NULL || number == 0 || gap >= FULL_WINDOW ||
         chain->pending_count + 1 >= FULL_WINDOW) {
-        adopt(full, false);
-        sync_end(full);
+        if (chain->head == NULL || number == 0)
+            begin_anew(full);
+        else
+            ask_genesis(full);
         return;
     }
     uint64_t count = gap > 0 ? gap : chain->pending_count + 1;

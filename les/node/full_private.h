@@ -63,7 +63,8 @@ struct full_chain {
     struct full_block **pending; /* from the target downwards */
     size_t pending_count;
     struct full_run run, fill;
-    bool fill_failed; /* until the head moves */
+    bool asks_genesis; /* run is under way for it */
+    bool fill_failed;  /* until the head moves */
     struct full_call *target_call;
     struct full_call *mark_calls[2];
     bool has_marks[2];

@@ -705,6 +705,55 @@ Test(full, a_reorganisation_deeper_than_the_window_begins_it_anew)
     place_free(place);
 }
 
+/* A node that has another block 0 than it had, from some time on. */
+struct moved_node {
+    struct world_ledger *said;
+    struct hash32 genesis;
+    bool elsewhere;
+};
+
+static json_t *answer_moved(void *owner, const char *method, json_t *params, int *code,
+                            const char **text)
+{
+    struct moved_node *node = owner;
+    char hash[67] = "0x";
+    hex_encode(hash + 2, SPAN(node->genesis.bytes, 32));
+    const char *which = json_string_value(json_array_get(params, 0));
+    if (!node->elsewhere || which == NULL ||
+        (strcmp(which, "0x0") != 0 && strcmp(which, hash) != 0))
+        return world_ledger_answer(node->said, method, params, code, text);
+    if (strcmp(method, "eth_getBlockByNumber") != 0)
+        return json_null();
+    json_t *other = json_pack("[sb]", "0x1", 0);
+    json_t *answer = world_ledger_answer(node->said, method, other, code, text);
+    json_decref(other);
+    return answer;
+}
+
+Test(full, a_node_that_moved_to_another_chain_is_not_followed)
+{
+    struct place *place = place_new(seed_of(0), 1100);
+    struct moved_node moved = {.said = &place->said, .genesis = place->genesis->spec.genesis_hash};
+    world_node_free(place->node);
+    place->node = world_node_new(place->far, answer_moved, &moved);
+    place_serve(place, "http://10.0.0.2:8545", 0);
+    world_run_for_ms(place->world, 20000);
+    cr_assert_eq(stats_of(place).head_failures, 0u);
+    moved.elsewhere = true;
+    cr_assert(devchain_go_back(place->devchain, 1090));
+    make_blocks(place, 1095);
+    world_run_for_ms(place->world, 60000);
+    cr_assert_eq(stats_of(place).resets, 0u);
+    cr_assert_eq(stats_of(place).head_number, 1100u);
+    cr_assert_gt(stats_of(place).head_failures, 2u);
+    cr_assert(logged(place, "another genesis than it had at the start"));
+    moved.elsewhere = false;
+    expect_same_head(place);
+    cr_assert_eq(stats_of(place).resets, 1u);
+    cr_assert_eq(stats_of(place).head_failures, 0u);
+    place_free(place);
+}
+
 Test(full, a_head_far_ahead_after_a_pause_is_taken_at_once)
 {
     struct place *place = place_new(seed_of(0), 20);
