@@ -7,6 +7,8 @@
 #define TIMEOUT_MS      10000
 #define CALLS_MAX       256
 #define CONNECTIONS_MAX 64
+/* One or two are a reorganisation that is still under way at the node. */
+#define HEAD_FAILURES_MAX 2
 
 const char *serve_admin_source(const struct serve_admin *admin)
 {
@@ -15,12 +17,12 @@ const char *serve_admin_source(const struct serve_admin *admin)
         return "full node";
     if (conf->follow != NULL)
         return "another lesserve";
-    if (conf->dev_period_ms > 0)
+    if (conf->dev_chain || conf->dev_period_ms > 0)
         return "development chain";
     return conf->chain != NULL ? "chain file" : "genesis";
 }
 
-/* 200 while clients are served the truth: over a full node it must answer. */
+/* 200 while clients are served the truth: over a full node it must answer, and be followed. */
 static bool on_health(void *owner, struct buf *out)
 {
     struct serve_admin *admin = owner;
@@ -32,9 +34,15 @@ static bool on_health(void *owner, struct buf *out)
         struct full_stats full;
         struct full_rpc_stats rpc;
         serve_node_stats(admin->config.node, &full, &rpc);
-        good = good && full.up;
+        bool lost = full.head_failures > HEAD_FAILURES_MAX;
+        good = good && full.up && !lost;
         json_put_key(out, "node");
         json_put_string(out, SPAN_STR(rpc.up ? "up" : "down"));
+        if (lost) {
+            json_put_key(out, "trouble");
+            json_put_string(out, SPAN_STR("the full node's head cannot be linked to the chain that "
+                                          "is served; the log says why"));
+        }
     }
     json_put_key(out, "head");
     if (admin->serving) {

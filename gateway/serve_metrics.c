@@ -72,6 +72,8 @@ static void add_node(struct serve_admin *admin)
         "Times it moved to a block that does not descend from the one before.", &full->reorgs);
     add(admin, METRIC_COUNTER, "node_resets_total", NULL,
         "Times it moved to a block of which nothing was known.", &full->resets);
+    add(admin, METRIC_GAUGE, "node_head_failures", NULL,
+        "Tries in a row to link its head to the chain that is served.", &full->head_failures);
     add_kinds(admin, METRIC_COUNTER, "node_questions_total", "Questions of clients, by kind.",
               full->asked);
     add(admin, METRIC_COUNTER, "node_answers_total", "result=\"given\"", "How they were answered.",

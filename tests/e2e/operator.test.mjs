@@ -255,6 +255,12 @@ test('SIGTERM during a long import', needShared, async (t) => {
   assert.match(log, /chain: stopped importing head=\d+.*\n$/)
 })
 
+test('the health of a development chain that makes blocks on demand', async (t) => {
+  const serve = await startServe(t, { args: ['--dev', '--dev.rpc', '127.0.0.1:0', '--admin', '127.0.0.1:0'] })
+  const { status, text } = await get(`${await adminOf(serve)}/health`)
+  assert.deepEqual([status, JSON.parse(text).source], [200, 'development chain'])
+})
+
 test('a server that only announces', async (t) => {
   const full = await startServe(t, { genesis, args: ['--dev.period-ms', '400', '--admin', '127.0.0.1:0'] })
   const announcing = await startServe(t, { genesis, args: ['--follow', full.enode, '--announce-only', '--admin', '127.0.0.1:0'] })
@@ -306,5 +312,10 @@ test('over a full node that comes and goes', needAnvil, async (t) => {
   assert.ok((await metric(url, 'node_calls_total')) > 3)
   await anvil.stop()
   await until(async () => (await health()).status === 503)
+  await anvil.start() // with another genesis: it has the time of its start in it
+  const other = await until(async () => { const now = await health(); return now.trouble && now })
+  assert.deepEqual([other.status, other.node, other.head], [503, 'up', 3])
+  assert.match(other.trouble, /cannot be linked/)
+  assert.ok((await metric(url, 'node_head_failures')) > 2)
   assert.equal((await serve.stop()).code, 0)
 })
