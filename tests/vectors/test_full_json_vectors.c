@@ -118,6 +118,7 @@ static void check_uncles(const struct ledger_block *block, json_t *json, json_t 
     cr_assert(!full_body(&out, json, wrong, &block->header, &fault));
     cr_assert_eq(out.size, 0);
     json_decref(wrong);
+    buf_free(&out);
 }
 
 static void check_block(const struct ledger_block *block, json_t *json, const char *what)
