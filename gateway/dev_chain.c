@@ -46,6 +46,8 @@ static struct call_done mine(struct call *call, struct dev *dev, uint64_t count,
 
 static struct call_done fail_time(struct call *call, const struct dev *dev, uint64_t timestamp)
 {
+    if (timestamp > DEVCHAIN_TIME_MAX)
+        return call_fail(call, RPC_INVALID_PARAMS, "that is too far ahead", SPAN_EMPTY);
     return call_failf(call, RPC_INVALID_PARAMS,
                       "Timestamp error: %llu is lower than or equal to previous block's timestamp "
                       "%llu",
@@ -143,7 +145,8 @@ struct call_done dev_increase_time(struct call *call, void *ctx)
     uint64_t seconds;
     if (!dev_param_u64(call, 0, NULL, &seconds))
         return call_fail_param(call);
-    if (seconds > UINT32_MAX)
+    if (seconds > UINT32_MAX ||
+        devchain_offset_s(dev->devchain) > DEVCHAIN_TIME_MAX - (int64_t)seconds)
         return call_fail(call, RPC_INVALID_PARAMS, "that is too far ahead", SPAN_EMPTY);
     devchain_add_offset(dev->devchain, (int64_t)seconds);
     json_put_i64(call_result(call), devchain_offset_s(dev->devchain));
@@ -169,7 +172,7 @@ struct call_done dev_set_time(struct call *call, void *ctx)
     uint64_t timestamp;
     if (!dev_param_u64(call, 0, NULL, &timestamp))
         return call_fail_param(call);
-    if (timestamp > INT64_MAX / 2)
+    if (timestamp > DEVCHAIN_TIME_MAX)
         return call_fail(call, RPC_INVALID_PARAMS, "that is too far ahead", SPAN_EMPTY);
     int64_t before_s = loop_wall_s(dev->loop) + devchain_offset_s(dev->devchain);
     int64_t moved_s = (int64_t)timestamp - before_s;

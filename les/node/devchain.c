@@ -139,7 +139,8 @@ void devchain_add_offset(struct devchain *devchain, int64_t seconds)
 
 bool devchain_set_next_time(struct devchain *devchain, uint64_t timestamp)
 {
-    if (timestamp <= ledger_head(devchain->ledger)->header.timestamp || timestamp > INT64_MAX)
+    if (timestamp <= ledger_head(devchain->ledger)->header.timestamp ||
+        timestamp > DEVCHAIN_TIME_MAX)
         return false;
     devchain->plan.has_time = true;
     devchain->plan.time = timestamp;

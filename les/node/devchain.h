@@ -63,7 +63,9 @@ const char *devchain_refusal(const struct devchain *devchain);
 /* ---- what the next block is like ---- */
 int64_t devchain_offset_s(const struct devchain *devchain);
 void devchain_add_offset(struct devchain *devchain, int64_t seconds);
-/* The exact time of the next block; the clock goes on from there. False: not after the head's. */
+#define DEVCHAIN_TIME_MAX (INT64_MAX / 2) /* sums of times stay within 64 bits */
+/* The exact time of the next block; the clock goes on from there. False: not after the head's, or
+ * over DEVCHAIN_TIME_MAX. */
 bool devchain_set_next_time(struct devchain *devchain, uint64_t timestamp) WARN_UNUSED;
 /* What a block that is made now would have. */
 void devchain_next_header(struct devchain *devchain, struct header *out);

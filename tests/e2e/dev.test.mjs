@@ -161,6 +161,19 @@ test('ethers on a development chain', async (t) => {
     assert.equal(await contract.value(), 26n)
   })
 
+  await t.test('time that no sum could hold is refused', async () => {
+    const id = await send('evm_snapshot')
+    for (const far of ['0x7fffffffffffffff', '0xffffffffffffffff']) {
+      await assert.rejects(send('evm_setNextBlockTimestamp', far), /too far ahead/)
+      await assert.rejects(send('evm_mine', far), /too far ahead/)
+      await assert.rejects(send('evm_setTime', far), /too far ahead/)
+    }
+    await send('evm_setNextBlockTimestamp', '0x3fffffffffffffff')
+    await send('evm_mine')
+    await assert.rejects(send('evm_increaseTime', 4294967295), /too far ahead/)
+    assert.equal(await send('evm_revert', id), true)
+  })
+
   await t.test('a sender can be anybody, and a contract', async () => {
     const at = await contract.getAddress()
     await assert.rejects(send('eth_sendTransaction', { from: NOBODY, to: at, value: '0x1' }), /unknown account/)
