@@ -3,7 +3,7 @@
  *     bare_h2o FILE     listens on a free port of 127.0.0.1, prints `ready http://127.0.0.1:PORT`,
  *                       answers with the bytes of FILE until it is killed
  *
- * Same library, loop and settings as gateway/http.c, so what differs is our own work. */
+ * Same library, loop and settings as gateway/http/http.c, so what differs is our own work. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

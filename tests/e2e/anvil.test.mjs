@@ -315,7 +315,7 @@ test('the same over anvil with the rules of Cancun', needAnvil, async (t) => {
 })
 
 test('every method of the gateway is asked, or is one that each answers in its own way', () => {
-  const table = readFileSync(path.join(root, 'gateway/methods.def'), 'utf8')
+  const table = readFileSync(path.join(root, 'gateway/eth/methods.def'), 'utf8')
   const known = { blocks: [{ number: '0x0' }], txs: [], addresses: new Set(), wallets: [] }
   const asked = Object.keys(questions(known, {}, dice(1)))
   const all = [...table.matchAll(/^RPC_METHOD\("(\w+)"/gm)].map(([, name]) => name)

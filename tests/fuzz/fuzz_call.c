@@ -2,7 +2,7 @@
  * (two bytes), code, data of the call. What holds for all: the same call ends in the same way; an
  * estimate is enough; what fails with all the gas has no estimate, and for the same reason; a list
  * is sorted; every failure has a text. */
-#include "gateway/call_work.h"
+#include "gateway/call/call_work.h"
 #include "les/eth/tx.h"
 #include "les/eth/u256.h"
 

@@ -1,6 +1,6 @@
 /* The scanner accepts what the tree parser accepts; walking ends; a string written and read is the
  * same. */
-#include "gateway/json.h"
+#include "gateway/rpc/json.h"
 #include "les/base/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* The first byte chooses a signature, the rest is the params array. What the signature lets
  * through, the readers read. */
-#include "gateway/trace_args.h"
+#include "gateway/rpc/trace_args.h"
 #include "les/eth/tx.h"
 #include "tests/fixture/still.h"
 

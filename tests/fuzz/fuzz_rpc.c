@@ -1,6 +1,6 @@
 /* Any bytes as a message: every call ends, the reply is JSON or nothing, and what waits can be
  * abandoned. */
-#include "gateway/rpc.h"
+#include "gateway/rpc/rpc.h"
 #include "tests/fixture/still.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -2,7 +2,7 @@
  * block and whether the state is known or guessed, the rest is the params array. Over a known state
  * the answer is JSON, or there is an error, and asking again brings the same; with the nodes of
  * that state at hand nothing is ever wanted. */
-#include "gateway/simulate.h"
+#include "gateway/call/simulate.h"
 #include "tests/fixture/still.h"
 
 #include "les/eth/keccak.h"

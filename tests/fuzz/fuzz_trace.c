@@ -3,7 +3,7 @@
  * whose cases serve here too. Whatever happens: a tracer writes JSON and changes nothing; the price
  * that les/evm/fault.h works out before a step is what the step then costs; a step that is out of
  * gas is so by that price. */
-#include "gateway/trace.h"
+#include "gateway/call/trace.h"
 
 #include <jansson.h>
 

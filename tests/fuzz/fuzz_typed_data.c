@@ -1,6 +1,6 @@
 /* Typed data: whatever JSON comes, there is a digest or a text that says why not, and the same one
  * each time. */
-#include "gateway/typed_data.h"
+#include "gateway/rpc/typed_data.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -17,7 +17,13 @@ declare -A MAY=(
     [les/base]="" [les/eth]="les/base" [les/evm]="les/eth les/base" [les/p2p]="les/eth les/base"
     [les/proto]="les/p2p les/eth les/base" [les/node]="les/proto les/evm les/p2p les/eth les/base"
     [cache]="les/proto les/p2p les/eth les/base" [conf]="les/proto les/p2p les/eth les/base" [payment]="les/proto les/p2p les/eth les/base"
-    [gateway]="cache conf payment les/node les/proto les/evm les/p2p les/eth les/base"
+    [gateway/rpc]="les/proto les/evm les/p2p les/eth les/base"
+    [gateway/http]="gateway/rpc conf les/eth les/base"
+    [gateway/light]="gateway/rpc cache conf les/proto les/evm les/p2p les/eth les/base"
+    [gateway/call]="gateway/light gateway/rpc les/proto les/evm les/p2p les/eth les/base"
+    [gateway/eth]="gateway/call gateway/light gateway/rpc cache les/proto les/evm les/p2p les/eth les/base"
+    [gateway/serve]="gateway/eth gateway/call gateway/light gateway/rpc gateway/http cache conf payment les/node les/proto les/evm les/p2p les/eth les/base"
+    [gateway]="gateway/serve gateway/eth gateway/call gateway/light gateway/rpc gateway/http cache conf payment les/node les/proto les/evm les/p2p les/eth les/base"
 )
 sources() { git ls-files -o -c --exclude-standard "$1/*.c" "$1/*.h" "$1/*.def" | grep -E "^$1/[^/]+$"; }
 for room in "${!MAY[@]}"; do
@@ -28,7 +34,7 @@ for room in "${!MAY[@]}"; do
         to=$(sed -E 's/.*"([^"]+)".*/\1/' <<<"$line")
         folder=$(dirname "$to")
         [ "$folder" = "$room" ] && continue
-        grep -qw -- "$folder" <<<"${MAY[$room]}" || bad+="$file includes $to"$'\n'
+        grep -q -- " $folder " <<<" ${MAY[$room]} " || bad+="$file includes $to"$'\n'
     done < <(grep -H -E '^ *# *include "' $files)
     claim "$room includes only rooms below it" "$bad"
 done
@@ -38,11 +44,11 @@ home() { # header pattern, files where it may stand
         xargs grep -l -E "^ *# *include <($1)" | grep -v -E "^($2)$")
     claim "<$1> is included only in $2" "$hits"
 }
-home 'uv\.h' 'les/base/[a-z_]+\.[ch]|gateway/http[a-z_]*\.c'
-home 'h2o' 'gateway/(http|websocket)[a-z0-9_]*\.[ch]'
-home 'wslay' 'gateway/websocket[a-z_]*\.c|les/node/full_ws\.c'
+home 'uv\.h' 'les/base/[a-z_]+\.[ch]|gateway/http/http[a-z_]*\.c'
+home 'h2o' 'gateway/http/(http|websocket)[a-z0-9_]*\.[ch]'
+home 'wslay' 'gateway/http/websocket[a-z_]*\.c|les/node/full_ws\.c'
 home 'secp256k1' 'les/eth/crypto\.c'
-home 'openssl/' 'les/eth/(crypto|crypto_p256|ripemd160)\.c|gateway/http[a-z_]*\.c'
+home 'openssl/' 'les/eth/(crypto|crypto_p256|ripemd160)\.c|gateway/http/http[a-z_]*\.c'
 home 'sqlite3\.h' 'cache/store\.c|payment/(store|balances)\.c'
 home 'hiredis' 'cache/redis\.c'
 home 'cyaml' 'conf/[a-z_]+\.[ch]'

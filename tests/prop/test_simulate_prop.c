@@ -1,7 +1,7 @@
 /* A simulation over proofs is the simulation over the whole state: random worlds and requests, run
- * as gateway/exec.c runs them (over guesses, fetching what was looked up, until nothing is lacking)
- * and once with everything at hand. The answers must be the same to the byte. */
-#include "gateway/simulate.h"
+ * as gateway/light/exec.c runs them (over guesses, fetching what was looked up, until nothing is
+ * lacking) and once with everything at hand. The answers must be the same to the byte. */
+#include "gateway/call/simulate.h"
 #include "les/base/limits.h"
 #include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
@@ -241,7 +241,7 @@ static void free_request(struct request *request)
     mem_free(request);
 }
 
-/* ---- fetching, as gateway/exec.c does it ---- */
+/* ---- fetching, as gateway/light/exec.c does it ---- */
 
 static void keep_path(struct world *world, struct witness *witness, const struct hash32 *root,
                       const struct hash32 *key)

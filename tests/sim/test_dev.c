@@ -1,7 +1,7 @@
 /* The development chain and its JSON-RPC in the simulated world: what is written is read, one seed
  * is one chain, and many calls at once end. */
 #include "conf/genesis.h"
-#include "gateway/dev.h"
+#include "gateway/serve/dev.h"
 #include "les/eth/keccak.h"
 #include "les/node/backend.h"
 #include "les/proto/server_host.h"

@@ -1,5 +1,5 @@
 /* How calls find their state: few rounds, the right sum, whatever the guesses were. */
-#include "gateway/exec.h"
+#include "gateway/light/exec.h"
 #include "tests/fixture/fixture.h"
 #include "tests/sim/world_calls.h"
 

@@ -1,7 +1,7 @@
 /* Servers that lie. In each case the caller gets the right answer inside the same request, the lie
  * is counted, and the liar is named in the log. Two of the three servers lie, so that one of them
  * is asked sooner or later. */
-#include "gateway/objects.h"
+#include "gateway/light/objects.h"
 #include "les/eth/receipt.h"
 #include "les/eth/rlp.h"
 #include "les/proto/wire.h"

@@ -1,7 +1,7 @@
 /* JSON-RPC through the whole light client in the simulated world: published answers byte for byte,
  * answers of a real go-ethereum field by field, and what no vector shows: hints that do not hold,
  * transactions under way, kept answers when the head moves. */
-#include "gateway/methods.h"
+#include "gateway/eth/methods.h"
 #include "les/eth/keccak.h"
 #include "les/eth/tx.h"
 #include "les/eth/u256.h"

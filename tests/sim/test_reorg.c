@@ -1,7 +1,7 @@
 /* Reorganisations of any depth inside the window: whatever branch the servers go to, what the light
  * client calls canonical is what they have. Blocks come from development chains that run apart from
  * a common ancestor on. */
-#include "gateway/objects.h"
+#include "gateway/light/objects.h"
 #include "les/base/limits.h"
 #include "les/eth/rlp.h"
 #include "les/node/devchain.h"

@@ -1,6 +1,6 @@
 #include "tests/sim/world_ledger.h"
 
-#include "gateway/render.h"
+#include "gateway/rpc/render.h"
 #include "les/eth/keccak.h"
 #include "les/eth/rlp.h"
 #include "les/eth/u256.h"

@@ -1,8 +1,8 @@
 #include "tests/sim/world_les.h"
 
 #include "conf/genesis.h"
-#include "gateway/answers.h"
-#include "gateway/methods.h"
+#include "gateway/eth/answers.h"
+#include "gateway/eth/methods.h"
 #include "les/evm/precompile.h"
 #include "les/node/backend.h"
 #include "les/p2p/host.h"

@@ -3,8 +3,8 @@
 #ifndef TESTS_SIM_WORLD_LES_H
 #define TESTS_SIM_WORLD_LES_H
 
-#include "gateway/light.h"
-#include "gateway/rpc.h"
+#include "gateway/light/light.h"
+#include "gateway/rpc/rpc.h"
 #include "les/node/pool.h"
 #include "tests/sim/world.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/call_args.h"
+#include "gateway/rpc/call_args.h"
 #include "les/eth/tx.h"
 #include "tests/fixture/fixture.h"
 #include "tests/fixture/still.h"

@@ -1,5 +1,5 @@
 /* Calls over a state in memory: no network, no JSON. */
-#include "gateway/call_work.h"
+#include "gateway/call/call_work.h"
 #include "les/eth/tx.h"
 #include "les/eth/u256.h"
 #include "tests/fixture/fixture.h"

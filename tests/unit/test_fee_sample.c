@@ -1,4 +1,4 @@
-#include "gateway/fee_sample.h"
+#include "gateway/light/fee_sample.h"
 #include "les/eth/receipt.h"
 #include "les/eth/rlp.h"
 #include "les/eth/tx.h"

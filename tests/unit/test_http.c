@@ -1,5 +1,5 @@
-#include "gateway/http_rules.h"
-#include "gateway/metrics.h"
+#include "gateway/http/http_rules.h"
+#include "gateway/rpc/metrics.h"
 #include "les/base/limits.h"
 #include "tests/fixture/fixture.h"
 #include "tests/fixture/server.h"

@@ -1,4 +1,4 @@
-#include "gateway/json.h"
+#include "gateway/rpc/json.h"
 #include "les/base/limits.h"
 #include "tests/fixture/fixture.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/log_match.h"
+#include "gateway/light/log_match.h"
 #include "les/eth/cht.h"
 #include "tests/fixture/fixture.h"
 

@@ -1,5 +1,5 @@
-#include "gateway/params.h"
-#include "gateway/rpc.h"
+#include "gateway/rpc/params.h"
+#include "gateway/rpc/rpc.h"
 #include "tests/fixture/fixture.h"
 #include "tests/fixture/still.h"
 

@@ -1,4 +1,4 @@
-#include "gateway/sent.h"
+#include "gateway/light/sent.h"
 #include "les/base/limits.h"
 #include "tests/fixture/fixture.h"
 

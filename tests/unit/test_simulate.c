@@ -1,5 +1,5 @@
 /* The plan of a simulation, the headers before they are run, and the logs that a caller sees. */
-#include "gateway/simulate.h"
+#include "gateway/call/simulate.h"
 #include "les/base/limits.h"
 #include "les/eth/u256.h"
 #include "tests/fixture/fixture.h"

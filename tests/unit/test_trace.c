@@ -1,5 +1,6 @@
 /* The tracers of debug_trace*, on small programs: what they write, to the byte. */
-#include "gateway/trace_args.h"
+#include "gateway/call/trace.h"
+#include "gateway/rpc/trace_args.h"
 #include "les/base/limits.h"
 #include "les/eth/keccak.h"
 #include "tests/fixture/fixture.h"

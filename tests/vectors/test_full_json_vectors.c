@@ -1,7 +1,7 @@
 /* From JSON back to consensus bytes: what nodes published and recorded, and whole chains written as
  * go-ethereum writes them, must give the bytes of the chain files. */
 #include "conf/genesis.h"
-#include "gateway/render.h"
+#include "gateway/rpc/render.h"
 #include "les/eth/rlp.h"
 #include "les/eth/trie_build.h"
 #include "les/node/full_json.h"

@@ -1,6 +1,6 @@
 /* Blocks, transactions and receipts as JSON, byte for byte as execution-apis publishes them, from
  * the chain file alone. */
-#include "gateway/render.h"
+#include "gateway/rpc/render.h"
 #include "tests/fixture/chain.h"
 #include "tests/fixture/fixture.h"
 
