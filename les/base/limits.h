@@ -352,7 +352,9 @@ _Static_assert(FULL_CALL_BYTES_MAX < LINK_QUEUE_BYTES_MAX, "a call fits the send
 #define FULL_COMPLAIN_MS 1000 /* between two lines of the log about the same kind of fault */
 #define FULL_RETRY_MS    500  /* after the way to a head was not found */
 #define FULL_TEXT_MAX    256  /* of an error of the node that is passed on */
-#define FULL_UNCLES_MAX  2    /* of one block, Yellow Paper 11.1 */
+#define FULL_PARTS_BYTES_MAX                                                                       \
+    MIB(128)              /* parsed receipts of one block, from a node that gives them one by one */
+#define FULL_UNCLES_MAX 2 /* of one block, Yellow Paper 11.1 */
 _Static_assert(FULL_JOB_MS + 2 * FULL_WATCH_MS < SERVER_WAIT_MAX_MS,
                "a client is answered before it is stopped");
 _Static_assert(FULL_ROUNDS_MAX > 192 + FULL_SIDE_STEPS, "a run of headers takes so many steps");

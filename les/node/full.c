@@ -306,6 +306,6 @@ void full_stats(const struct full *full, struct full_stats *out)
     full_cache_stats(full->cache, &out->cache_entries, &out->cache_bytes, &out->cache_hits,
                      &out->cache_misses);
     full_cache_stats(full->names, &out->names, &unused_bytes, &unused_hits, &unused_misses);
-    out->sections = full->helper.sections_count;
+    out->sections = full_helper_sections(full);
     out->helper_next = full->helper.next;
 }

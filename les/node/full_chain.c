@@ -82,10 +82,11 @@ void full_chain_head(const struct full *full, struct les_serve_head *out)
                                    .time = head->header.timestamp};
     out->has_safe = mark_on_chain(full, 0, &out->safe);
     out->has_finalized = mark_on_chain(full, 1, &out->finalized);
-    if (helper->sections_count > 0) {
-        const struct full_section *section = &helper->sections[helper->sections_count - 1];
+    size_t sections = full_helper_sections(full);
+    if (sections > 0) {
+        const struct full_section *section = &helper->sections[sections - 1];
         out->has_checkpoint = true;
-        out->checkpoint = (struct les_checkpoint){.section = helper->sections_count - 1,
+        out->checkpoint = (struct les_checkpoint){.section = sections - 1,
                                                   .head = section->head,
                                                   .cht_root = section->cht_root,
                                                   .bloom_root = section->bloom_root};

@@ -371,6 +371,19 @@ static void body_finish(struct full_fetch *fetch)
     mem_free(block);
 }
 
+/* Roughly the memory that a value takes. Its depth was bounded when it came. */
+static size_t weight_of(json_t *value)
+{
+    size_t weight = 100, i;
+    const char *key;
+    json_t *item;
+    if (json_is_string(value))
+        return weight + json_string_length(value);
+    json_array_foreach(value, i, item) weight += weight_of(item);
+    json_object_foreach(value, key, item) weight += weight_of(item);
+    return weight;
+}
+
 /* One uncle, one receipt. */
 static void on_part(void *owner, const struct full_reply *reply)
 {
@@ -378,9 +391,19 @@ static void on_part(void *owner, const struct full_reply *reply)
     struct full_fetch *fetch = part->fetch;
     bool uncles = fetch->kind == FULL_FETCH_BODY;
     part->call = NULL;
-    if (reply->outcome == FULL_RESULT)
+    fetch->parts_bytes += reply->outcome == FULL_RESULT ? weight_of(reply->result) : 0;
+    if (fetch->parts_bytes > FULL_PARTS_BYTES_MAX && !fetch->parts_failed) {
+        struct full_fault fault = {.what = "too large", .field = uncles ? "uncles" : "receipts"};
+        full_unverified(fetch->full, uncles ? FULL_BODY : FULL_RECEIPTS, &fault,
+                        SPAN(fetch->hash.bytes, 32));
+        fetch->parts_failed = true;
+        json_array_clear(fetch->parts);
+    }
+    if (fetch->parts_failed) {
+        ; /* nothing more is kept */
+    } else if (reply->outcome == FULL_RESULT) {
         json_array_set(fetch->parts, part->index, reply->result);
-    else if (!fetch->parts_failed) {
+    } else {
         (void)full_no_result(fetch->full, uncles ? "uncle" : "receipt", reply);
         fetch->parts_failed = true;
     }

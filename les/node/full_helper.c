@@ -1,5 +1,6 @@
 /* Helper tries over a full node: all headers once, from the genesis upwards, each linked to the one
- * before; the sum of difficulties comes with it, for nodes that do not tell it. */
+ * before, up to the window; only what the window's lowest header descends from is told to clients.
+ * The sum of difficulties comes with it, for nodes that do not tell it. */
 #include "les/node/full_private.h"
 
 #include "les/eth/u256.h"
@@ -39,6 +40,15 @@ static void begin_anew(struct full *full)
     close_tries(helper);
     helper->sections_count = 0;
     helper->next = helper->logged = 0;
+    helper->linked = false;
+}
+
+/* What the node gives as its old headers does not lead to its head. */
+static void not_this_chain(struct full *full)
+{
+    struct full_fault fault = {.what = "of another chain than the head's", .field = "header"};
+    full_unverified(full, FULL_HEADER, &fault, SPAN_EMPTY);
+    begin_anew(full);
 }
 
 static void end_section(struct full *full, const struct hash32 *head)
@@ -57,16 +67,20 @@ static void end_section(struct full *full, const struct hash32 *head)
               log_u64(index, helper->sections_count - 1), NULL);
 }
 
-/* False: it does not follow the one before. */
+/* False: it does not follow the one before, or is not the one that the window has. */
 static bool take(struct full *full, const struct full_block *block)
 {
     struct full_helper *helper = &full->helper;
+    const struct full_block *canonical = full_chain_by_number(full, block->header.number);
     struct cht_entry entry = {.hash = block->hash};
     const struct hash32 *before =
         helper->next == 0 ? &full->config.spec->genesis_hash : &helper->last_hash;
     if (block->header.number != helper->next ||
         !hash32_equal(helper->next == 0 ? &block->hash : &block->header.parent_hash, before))
         return false;
+    if (canonical != NULL && !hash32_equal(&canonical->hash, &block->hash))
+        return false;
+    helper->linked |= canonical != NULL;
     if (helper->cht == NULL)
         open_tries(full);
     if (helper->next == 0)
@@ -90,10 +104,27 @@ static uint64_t wanted(const struct full *full)
     uint64_t sections = cht_sections(chain->head->header.number, section_size(full),
                                      full->config.section_confirmations);
     uint64_t count = sections * section_size(full);
-    /* Sums of difficulty: up to the window, which goes on by itself. */
-    if (!chain->head->has_td && count < chain->low + 1)
+    /* Up to the window: there it is seen whether it is this chain, and sums of difficulty go on by
+     * themselves. */
+    if ((sections > 0 || !chain->head->has_td) && count < chain->low + 1)
         count = chain->low + 1;
     return count;
+}
+
+/* What the window has need not be asked for. False: it is another chain. */
+static bool take_from_window(struct full *full, uint64_t count)
+{
+    const struct full_block *block;
+    while (full->helper.next < count &&
+           (block = full_chain_by_number(full, full->helper.next)) != NULL)
+        if (!take(full, block))
+            return false;
+    return true;
+}
+
+size_t full_helper_sections(const struct full *full)
+{
+    return full->helper.linked ? full->helper.sections_count : 0;
 }
 
 static void on_item(void *owner, const struct full_reply *reply);
@@ -115,6 +146,11 @@ static void go_on(struct full *full)
                             "long to sum it: nothing can be served",
                       "head", log_u64(number, head), NULL);
         helper->too_long = true;
+        return;
+    }
+    if (!take_from_window(full, count)) {
+        not_this_chain(full);
+        timer_start(&helper->pause, FULL_RETRY_MS);
         return;
     }
     if (helper->next >= count)
@@ -152,7 +188,7 @@ static void all_came(struct full *full)
         /* Another branch than the one that was followed so far; or no answer, then it goes on where
          * it was. */
         if (!follows)
-            begin_anew(full);
+            not_this_chain(full);
         timer_start(&helper->pause, FULL_RETRY_MS);
         return;
     }

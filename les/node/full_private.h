@@ -136,6 +136,7 @@ struct full_fetch {
     /* bodies with uncles, receipts one by one */
     json_t *block, *parts;
     size_t parts_open;
+    size_t parts_bytes;
     bool parts_failed;
     struct full_part {
         struct full_fetch *fetch;
@@ -155,6 +156,7 @@ struct full_helper {
     struct cht_bloom *bloom;
     struct full_section *sections;
     size_t sections_count;
+    bool linked;   /* the newest header is an ancestor of the window, or in it */
     uint64_t next; /* the next header it wants */
     struct hash32 last_hash;
     struct u256 last_td;
@@ -253,6 +255,8 @@ void full_probe_state(struct full *full);
 
 /* ---- full_helper.c ---- */
 void full_helper_init(struct full *full);
+/* Sections of this chain, as far as its window says. */
+size_t full_helper_sections(const struct full *full);
 void full_helper_free(struct full *full);
 /* Blocks up to common are the chain's as before. */
 void full_helper_head_moved(struct full *full, uint64_t common);
