@@ -225,6 +225,9 @@ static double *factor_named(struct server_pricing *pricing, struct span name)
     return NULL;
 }
 
+/* Sums of what a client uses stay far below what 64 bits hold. */
+#define FACTOR_MAX 1e9
+
 static bool read_change(struct call *call, const struct serve_admin *admin,
                         const struct json_t *params, bool of_client, struct change *change)
 {
@@ -245,7 +248,7 @@ static bool read_change(struct call *call, const struct serve_admin *admin,
                               (const char *)name.data);
         bool is_number =
             json_kind(value) == JSON_KIND_INTEGER || json_kind(value) == JSON_KIND_REAL;
-        if (!is_number || !(number >= 0) ||
+        if (!is_number || !(number >= 0) || (!is_capacity && number > FACTOR_MAX) ||
             (is_capacity && (number < (double)SERVER_RECHARGE_UNIT || number > (double)total)))
             return param_note(call, RPC_SERVER_ERROR, "invalid value for parameter '%.*s'",
                               (int)name.size, (const char *)name.data);

@@ -105,6 +105,7 @@ test('the admin port', async (t) => {
       assert.match((await change(params)).error.message, said)
     }
     assert.match((await call(url, 'les_setDefaultParams', [{ capacity: 32000 }])).error.message, /invalid default parameter 'capacity'/)
+    assert.match((await call(url, 'les_setDefaultParams', [{ 'pricing/requestCostFactor': 1e308 }])).error.message, /invalid value for parameter/)
     assert.equal(await rpc(url, 'les_setDefaultParams', [{ 'pricing/requestCostFactor': 1e9 }]), null)
     assert.equal(await rpc(url, 'debug_freezeClient', [id]), null)
     await session.until(({ messages }) => messages.some(({ code }) => code === CODES.STOP_MSG || code === 0x16))
