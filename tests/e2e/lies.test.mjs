@@ -82,6 +82,7 @@ test('a server that lies', async (t) => {
     const [liar, slow] = await Promise.all([relay(t, lie), relay(t, { delay: 60 })])
     const gate = await startGate(t, { genesis, trusted: [liar.enode, slow.enode], fraction })
     const metric = async (name) => Number((await post(`${gate.url}/metrics`, '', { method: 'GET' })).text.match(new RegExp(`^lesgate_${name} (\\d+)`, 'm'))[1])
+    await until(async () => await metric('ulc_servers\\{state="connected"\\}') === 2) // one is enough for a head, not for the truth
     return { liar, gate, metric, named: new RegExp(`warn (les|ulc): .*${liar.enode.slice(8, 40)}`) }
   }
 
