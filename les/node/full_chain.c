@@ -360,19 +360,30 @@ static void log_head(struct full *full, const struct full_block *head, uint64_t 
               log_u64(depth_text, depth), NULL);
 }
 
+/* Takes block, or lets it go and gives the one that is there: others point to that. */
+static struct full_block *keep_block(struct full *full, struct full_block *block)
+{
+    struct full_block *before = full_chain_by_hash(full, &block->hash);
+    if (before != NULL) {
+        mem_free(block);
+        return before;
+    }
+    hash_map_put(&full->chain.blocks, &block->hash, block);
+    return block;
+}
+
 /* pending goes into the window: linked to it, or in place of it. */
 static struct full_block *enter_pending(struct full *full, bool linked)
 {
     struct full_chain *chain = &full->chain;
-    struct full_block *top = chain->pending[0];
+    struct full_block *block = NULL;
     if (!linked) {
         forget_all(full);
         while (chain->pending_count > FULL_WINDOW)
             mem_free(chain->pending[--chain->pending_count]);
     }
     for (size_t i = chain->pending_count; i-- > 0;) {
-        struct full_block *block = chain->pending[i];
-        hash_map_put(&chain->blocks, &block->hash, block);
+        block = keep_block(full, chain->pending[i]);
         set_td(full, block);
         if (linked)
             continue;
@@ -382,7 +393,7 @@ static struct full_block *enter_pending(struct full *full, bool linked)
         place_block(full, block);
     }
     chain->pending_count = 0;
-    return top;
+    return block;
 }
 
 /* common: the newest block that the chain before it had too. */
