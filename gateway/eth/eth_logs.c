@@ -397,9 +397,9 @@ static enum outcome walk_chunk(struct query *query, struct call_done *done)
 static struct call_done on_logs(struct query *query)
 {
     struct logs_args *args = query_args(query);
-    struct block_header *last;
+    struct block_header *last = NULL;
     struct call_done done;
-    uint64_t from, to;
+    uint64_t from = 0, to = 0;
     enum outcome outcome = resolve(query, &from, &to, &last, &done);
     if (outcome == OUTCOME_GO && !begin(query, from, to, last, &done))
         outcome = OUTCOME_DONE;
